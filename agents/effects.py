@@ -1,0 +1,62 @@
+"""Effects: what a step wants done. A step returns them as values and never acts, so tests compare values.
+
+`streams/` executes them behind the commit barrier: publishing, counting in the live satisfaction tables.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from schemas.complaint import Complaint
+from schemas.alert import SlaAlert
+
+
+class PublishComplaint(Struct, frozen=True):
+    """A complaint changed: publish it on `complaints.v1` and show it in the live view."""
+
+    complaint: Complaint
+
+
+class PublishAlert(Struct, frozen=True):
+    """A clock has something to announce: publish it on `sla-alerts.v1`."""
+
+    alert: SlaAlert
+
+
+class Measure(StrEnum):
+    """What can be counted in a satisfaction row; the names are fields of `SatisfactionRow`."""
+
+    CONTACTS = "contacts"
+    REPEAT_CONTACTS = "repeat_contacts"
+    INTERACTIONS = "interactions"
+    COMPLAINTS_OPENED = "complaints_opened"
+    COMPLAINTS_RESOLVED = "complaints_resolved"
+    COMPLAINTS_REOPENED = "complaints_reopened"
+    CSAT = "csat"
+    NPS = "nps"
+    CES = "ces"
+    SERVQUAL = "servqual"
+    FIRST_RESPONSE = "first_response"
+    RESOLUTION = "resolution"
+    MET = "met"
+    BREACHED = "breached"
+
+
+class Tally(Struct, frozen=True):
+    """Add `count` (negative to take back) to `measure` in the windows of event time `at`, for every label.
+
+    `labels` maps dimension names (channel, team, category, region, tier) to keys; an absent one is `unknown`.
+    `value` is the histogram score (csat, nps, ces), the seconds (first_response, resolution), the gap
+    (servqual) or the target's name (met, breached); None for plain counts.
+    """
+
+    measure: Measure
+    at: datetime
+    labels: Mapping[str, str]
+    value: float | str | None = None
+    count: int = 1
+
+
+Effect = PublishComplaint | PublishAlert | Tally

@@ -1,0 +1,80 @@
+"""Commands: what staff tell manyi to do with a complaint, from HTTP, the CLI or another system's topic."""
+
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas import limits
+from schemas.common import (
+    Actor,
+    Category,
+    Handle,
+    Instant,
+    Ref,
+    RepresentativeId,
+    SourceId,
+    SourceName,
+    Team,
+    Tier,
+)
+
+
+class Action(StrEnum):
+    """What shall be done. Each is idempotent: doing it twice changes nothing."""
+
+    ACKNOWLEDGE = "acknowledge"
+    ASSIGN = "assign"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RESOLVE = "resolve"
+    REOPEN = "reopen"
+    SET_PRIORITY = "set_priority"
+    SET_CAUSE = "set_cause"
+    CHANGE = "change"
+    COMMENT = "comment"
+
+
+class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="command"):
+    """An order about one complaint. Topic `commands.v1`, then `customer-events.v1` once the customer is known.
+
+    The customer is named by `customer_id` or by `customer` handles. The complaint is named by `complaint_id`,
+    by one of `refs`, by `conversation_id`, or, where none is given, it is the customer's newest open one.
+    Which further field an action reads: assign `team` and `owner`; pause `reason`; set_priority `priority`;
+    set_cause `cause`; change `severity`, `category`, `tier`; comment and resolve `comment`.
+    """
+
+    source: SourceName
+    id: SourceId
+    action: Action
+    version: int = 1
+    occurred_at: Instant | None = None
+    by: Actor = Actor()
+    customer_id: str | None = None
+    customer: Annotated[list[Handle], Meta(max_length=limits.HANDLES)] = []
+    complaint_id: str | None = None
+    conversation_id: str | None = None
+    refs: Annotated[list[Ref], Meta(max_length=limits.REFS)] = []
+    team: Team | None = None
+    owner: RepresentativeId | None = None
+    reason: Annotated[str, Meta(max_length=limits.COMMAND_REASON)] | None = None
+    priority: Annotated[str, Meta(max_length=limits.CATEGORY)] | None = None
+    cause: Category | None = None
+    severity: Annotated[str, Meta(max_length=16)] | None = None
+    category: Category | None = None
+    tier: Tier | None = None
+    comment: Annotated[str, Meta(max_length=limits.COMMAND_COMMENT)] | None = None
+    quiet: bool = False
+
+
+class CommandGiven(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="command_given"):
+    """A command with its customer and its times settled by intake. Topic `customer-events.v1`."""
+
+    command_id: str
+    customer_id: str
+    occurred_at: Instant
+    received_at: Instant
+    origin_topic: str
+    origin_partition: int
+    origin_offset: int
+    command: Command

@@ -1,0 +1,230 @@
+"""What all channel records share: who, where, when, about what, and how the customer rated it.
+
+Times are aware UTC instants (RFC 3339 text on the wire); amounts are decimal text; ids are always text, because
+real systems send ids beyond 2^53 and switch between number and text.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from schemas import limits
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""An aware instant. Naive text is refused: a time without a zone is a guess, and guesses belong to mappings."""
+
+SourceName = Annotated[str, Meta(min_length=1, max_length=limits.SOURCE, pattern=r"^[a-z0-9._:-]+$")]
+"""System and instance that published a record, such as `chatwoot:1` or `amazon-connect`."""
+
+SourceId = Annotated[str, Meta(min_length=1, max_length=limits.SOURCE_ID)]
+"""The happening, unique in its source: `csat:4003`, not the object it happened to."""
+
+Name = Annotated[str, Meta(max_length=limits.NAME)]
+Text = Annotated[str, Meta(max_length=limits.TEXT)]
+Category = Annotated[str, Meta(max_length=limits.CATEGORY)]
+Team = Annotated[str, Meta(max_length=limits.TEAM)]
+RepresentativeId = Annotated[str, Meta(max_length=limits.REPRESENTATIVE_ID)]
+Language = Annotated[str, Meta(max_length=limits.LANGUAGE)]
+ConversationId = Annotated[str, Meta(max_length=limits.CONVERSATION_ID)]
+RefValue = Annotated[str, Meta(min_length=1, max_length=limits.REF_VALUE)]
+Seconds = Annotated[float, Meta(ge=0, le=limits.DURATION_SECONDS)]
+Decimal4 = Annotated[
+    str, Meta(max_length=limits.AMOUNT_DIGITS, pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")
+]
+"""Decimal text in major units, at most 4 places, at most 10^12 in size."""
+
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+"""ISO 4217."""
+
+
+class Channel(StrEnum):
+    """The contact channels. Adding one means a file in schemas/, one in agents/intake/ and a topic."""
+
+    PHONE = "phone"
+    EMAIL = "email"
+    CHAT = "chat"
+    WEB = "web"
+
+
+class Direction(StrEnum):
+    """Seen from the company: `in` comes from the customer."""
+
+    IN = "in"
+    OUT = "out"
+    INTERNAL = "internal"
+
+
+class Visibility(StrEnum):
+    """Only public messages reach the customer, so only they can stop a response clock."""
+
+    PUBLIC = "public"
+    PRIVATE = "private"
+
+
+class ActorType(StrEnum):
+    """Who spoke. `human` is a representative; a `bot` talks by itself; a `system` only notifies."""
+
+    CUSTOMER = "customer"
+    HUMAN = "human"
+    BOT = "bot"
+    SYSTEM = "system"
+    UNKNOWN = "unknown"
+    OTHER = "other"
+
+
+class TimeQuality(StrEnum):
+    """How far `occurred_at` can be trusted: half of the real systems send no time or no zone."""
+
+    EXACT = "exact"
+    ASSUMED_ZONE = "assumed_zone"
+    ARRIVAL = "arrival"
+
+
+class HandleKind(StrEnum):
+    """One way to address a customer. Order here is strength: a CRM id beats an e-mail address, and so on."""
+
+    CRM = "crm"
+    EMAIL = "email"
+    PHONE = "phone"
+    CHAT = "chat"
+    WEB = "web"
+
+
+class RefKind(StrEnum):
+    """What a record is about, in other systems' words."""
+
+    ORDER = "order"
+    TICKET = "ticket"
+    CASE = "case"
+    PRODUCT = "product"
+    CONTACT = "contact"
+    OTHER = "other"
+
+
+class Instrument(StrEnum):
+    """The kind of question behind a score (research: measures, section 3)."""
+
+    CSAT = "csat"
+    NPS = "nps"
+    CES = "ces"
+    SERVQUAL = "servqual"
+    CUSTOM = "custom"
+
+
+class TextFormat(StrEnum):
+    """How `text` is written."""
+
+    PLAIN = "plain"
+    HTML = "html"
+
+
+class Tier(StrEnum):
+    """Customer value, as the theory of key customers divides it: VIP, major, common, minor."""
+
+    VIP = "vip"
+    MAJOR = "major"
+    COMMON = "common"
+    MINOR = "minor"
+
+
+class Handle(Struct, frozen=True, omit_defaults=True):
+    """One way to address a customer; `namespace` keeps chat and web ids of different systems apart."""
+
+    kind: HandleKind
+    value: Annotated[str, Meta(min_length=1, max_length=limits.HANDLE_VALUE)]
+    namespace: Annotated[str, Meta(max_length=limits.HANDLE_NAMESPACE)] | None = None
+
+
+class Actor(Struct, frozen=True, omit_defaults=True):
+    """Who spoke. `id`, `name` and `team` are the representative's when `type` is `human`."""
+
+    type: ActorType = ActorType.UNKNOWN
+    id: RepresentativeId | None = None
+    name: Name | None = None
+    team: Team | None = None
+
+
+class Ref(Struct, frozen=True):
+    """A reference to an order, ticket, case, product or contact of another system."""
+
+    kind: RefKind
+    value: RefValue
+
+
+class Rating(Struct, frozen=True, omit_defaults=True):
+    """A score with its scale, because a score without its scale is noise.
+
+    `reversed` is true where the low end is the best (Chinese IVR menus: 1 = very satisfied).
+    `expected` and `perceived` are on the same scale (SERVQUAL asks both).
+    """
+
+    instrument: Instrument
+    score: float | None = None
+    scale_min: float | None = None
+    scale_max: float | None = None
+    reversed: bool = False
+    label: Annotated[str, Meta(max_length=limits.RATING_LABEL)] | None = None
+    question: Annotated[str, Meta(max_length=limits.RATING_QUESTION)] | None = None
+    comment: Annotated[str, Meta(max_length=limits.RATING_COMMENT)] | None = None
+    dimension: Annotated[str, Meta(max_length=limits.DIMENSION)] | None = None
+    expected: float | None = None
+    perceived: float | None = None
+    asked_at: Instant | None = None
+
+
+class CustomerProfile(Struct, frozen=True, omit_defaults=True):
+    """What a publisher knows of the customer; the newest value by event time holds."""
+
+    tier: Tier | None = None
+    region: Annotated[str, Meta(max_length=32)] | None = None
+    timezone: Annotated[str, Meta(max_length=64)] | None = None
+    language: Language | None = None
+
+
+Attributes = dict[
+    Annotated[str, Meta(max_length=limits.ATTRIBUTE_KEY)],
+    Annotated[str, Meta(max_length=limits.ATTRIBUTE_VALUE)] | bool | int | float,
+]
+"""Only what a mapping names: at most 64 texts, numbers or booleans."""
+
+
+class ChannelRecord(Struct, kw_only=True, omit_defaults=True):
+    """The fields common to all four channel records; each channel adds its own kinds and fields.
+
+    Unknown fields are ignored and counted by name. A wrong type in an optional field drops that field; in a
+    required one it makes the record a dead letter.
+    """
+
+    source: SourceName
+    id: SourceId
+    version: int = 1
+    revision: Annotated[int, Meta(ge=0)] | None = None
+    sequence: int | None = None
+    occurred_at: Instant | None = None
+    time_quality: TimeQuality = TimeQuality.EXACT
+    sent_at: Instant | None = None
+    direction: Direction | None = None
+    visibility: Visibility = Visibility.PUBLIC
+    actor: Actor = Actor()
+    customer: Annotated[list[Handle], Meta(max_length=limits.HANDLES)] = []
+    customer_name: Name | None = None
+    customer_profile: CustomerProfile | None = None
+    conversation_id: ConversationId | None = None
+    parent_id: Annotated[str, Meta(max_length=limits.MESSAGE_ID)] | None = None
+    refs: Annotated[list[Ref], Meta(max_length=limits.REFS)] = []
+    text: Text | None = None
+    text_truncated: bool = False
+    text_format: TextFormat = TextFormat.PLAIN
+    language: Language | None = None
+    category: Category | None = None
+    priority: Annotated[str, Meta(max_length=limits.CATEGORY)] | None = None
+    tags: Annotated[
+        list[Annotated[str, Meta(max_length=limits.TAG)]], Meta(max_length=limits.TAGS)
+    ] = []
+    team: Team | None = None
+    complaint: bool | None = None
+    rating: Rating | None = None
+    attributes: Annotated[Attributes, Meta(max_length=limits.ATTRIBUTES)] = {}
+    mapped_by: Annotated[str, Meta(max_length=128)] | None = None
