@@ -1,0 +1,1 @@
+"""What is needed to run manyi somewhere: container files, dashboards, example policies."""
