@@ -1,0 +1,210 @@
+"""Brings a broker in line with the table of topics: `plan` compares, `apply` creates the missing.
+
+Neither ever deletes, shrinks or reconfigures: those are decisions of the people who run the
+broker, so a plan says what differs, why it matters and which command mends it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from msgspec import Struct
+
+from streams.topics import Topic
+
+BROKER_DEFAULT_REPLICATION = -1
+"""Ask the broker for its own `default.replication.factor` (KIP-464)."""
+
+
+class Fit(StrEnum):
+    """How a topic on the broker compares with the table."""
+
+    FITS = "fits"
+    MISSING = "missing"
+    DIFFERS = "differs"
+    CREATED = "created"
+    FAILED = "failed"
+
+
+class Difference(Struct, frozen=True):
+    """One setting that is not as the table wants it, why that matters and how to mend it."""
+
+    setting: str
+    wanted: str
+    found: str
+    why: str
+    mend: str
+
+
+class TopicFit(Struct, frozen=True, kw_only=True):
+    """One line of a plan. `untold` names the settings this broker does not report."""
+
+    topic: Topic
+    fit: Fit
+    differences: tuple[Difference, ...] = ()
+    untold: tuple[str, ...] = ()
+    error: str = ""
+
+
+async def plan(admin: AIOKafkaAdminClient, table: Sequence[Topic]) -> list[TopicFit]:
+    """Compare `table` with what the broker has; reads only. Raises KafkaError where the broker
+    cannot be asked.
+    """
+    present = {
+        entry["topic"]: len(entry["partitions"])
+        for entry in await admin.describe_topics()
+        if entry["error_code"] == 0
+    }
+    configs = await _configs(admin, [line.name for line in table if line.name in present])
+    return [_compare(line, present.get(line.name), configs.get(line.name, {})) for line in table]
+
+
+async def apply(
+    admin: AIOKafkaAdminClient,
+    table: Sequence[Topic],
+    replication: int = BROKER_DEFAULT_REPLICATION,
+) -> list[TopicFit]:
+    """Create what is missing and return the plan as it stands afterwards; differing topics are
+    left alone.
+
+    A topic that somebody else creates at the same time counts as present. `replication` -1 leaves
+    the factor to the broker; from 3 on, `min.insync.replicas=2` is set, so that an acknowledged
+    record survives a broker.
+    """
+    before = await plan(admin, table)
+    missing = [line.topic for line in before if line.fit is Fit.MISSING]
+    if not missing:
+        return before
+    errors = await _create(admin, missing, replication)
+    after = {line.topic.name: line for line in await plan(admin, table)}
+    for entry in missing:
+        line = after[entry.name]
+        if entry.name in errors:
+            after[entry.name] = TopicFit(topic=entry, fit=Fit.FAILED, error=errors[entry.name])
+        elif line.fit is not Fit.DIFFERS:
+            # A broker may list a new topic a moment later; the answer to create is the proof.
+            after[entry.name] = TopicFit(topic=entry, fit=Fit.CREATED, untold=line.untold)
+    return [after[line.name] for line in table]
+
+
+async def _create(
+    admin: AIOKafkaAdminClient, missing: Sequence[Topic], replication: int
+) -> dict[str, str]:
+    extra = {"min.insync.replicas": "2"} if replication >= 3 else {}
+    response = await admin.create_topics(
+        [
+            NewTopic(
+                name=entry.name,
+                num_partitions=entry.partitions,
+                replication_factor=replication,
+                topic_configs={**entry.configs, **extra},
+            )
+            for entry in missing
+        ]
+    )
+    errors: dict[str, str] = {}
+    for name, code, *message in response.topic_errors:
+        error = for_code(code)
+        if code != 0 and error is not TopicAlreadyExistsError:
+            told = message[0] if message and message[0] else error.description
+            errors[name] = f"{error.__name__}: {told}"
+    return errors
+
+
+async def _configs(
+    admin: AIOKafkaAdminClient, names: Sequence[str]
+) -> dict[str, Mapping[str, str]]:
+    """What the broker tells about each topic's settings; nothing where it does not answer such
+    questions.
+    """
+    if not names:
+        return {}
+    try:
+        responses = await admin.describe_configs(
+            [ConfigResource(ConfigResourceType.TOPIC, name) for name in names]
+        )
+    except KafkaError:
+        return {}
+    found: dict[str, Mapping[str, str]] = {}
+    for response in responses:
+        for resource in response.resources:
+            code, _message, _kind, name, entries = resource[:5]
+            if code == 0:
+                found[name] = {entry[0]: str(entry[1]) for entry in entries}
+    return found
+
+
+def _compare(wanted: Topic, partitions: int | None, configs: Mapping[str, str]) -> TopicFit:
+    if partitions is None:
+        return TopicFit(topic=wanted, fit=Fit.MISSING)
+    differences = [
+        _config_difference(wanted, setting, value, configs[setting])
+        for setting, value in wanted.configs.items()
+        if setting in configs and configs[setting] != value
+    ]
+    if partitions != wanted.partitions:
+        differences.insert(0, _partition_difference(wanted, partitions))
+    return TopicFit(
+        topic=wanted,
+        fit=Fit.DIFFERS if differences else Fit.FITS,
+        differences=tuple(differences),
+        untold=tuple(setting for setting in wanted.configs if setting not in configs),
+    )
+
+
+def _config_difference(wanted: Topic, setting: str, value: str, found: str) -> Difference:
+    return Difference(
+        setting=setting,
+        wanted=value,
+        found=found,
+        why=wanted.reasons.get(setting, "the table wants it so"),
+        mend=(
+            f"kafka-configs.sh --alter --entity-type topics --entity-name {wanted.name} "
+            f"--add-config {setting}={value}"
+        ),
+    )
+
+
+def _partition_difference(wanted: Topic, found: int) -> Difference:
+    return Difference(
+        setting="partitions",
+        wanted=str(wanted.partitions),
+        found=str(found),
+        why=(
+            "a key finds its state by partition: intake topics and the intake changelog "
+            "must agree, and so must customer-events.v1 and its changelog"
+        ),
+        mend=(
+            f"set the number of partitions to {found} in manyi's settings, or start on new topics; "
+            "adding partitions to topics with data moves keys away from their state"
+        ),
+    )
+
+
+def faults(fits: Iterable[TopicFit]) -> list[TopicFit]:
+    """The lines that keep manyi from running right: missing, failed, or differing in what the
+    state rests on.
+    """
+    return [
+        line
+        for line in fits
+        if line.fit in (Fit.MISSING, Fit.FAILED)
+        or any(
+            difference.setting in ("partitions", "cleanup.policy")
+            for difference in line.differences
+        )
+    ]
+
+
+async def open_admin(options: Mapping[str, Any]) -> AIOKafkaAdminClient:
+    """A started admin client; `options` are aiokafka's connection arguments; close it yourself."""
+    admin = AIOKafkaAdminClient(**options)
+    try:
+        await admin.start()
+    except BaseException:
+        await admin.close()
+        raise
+    return admin
