@@ -1,0 +1,12 @@
+"""The SLA engine: policies, calendars and clocks as pure functions of a complaint's history.
+
+| module | what lives there |
+|---|---|
+| `durations` | `5s`, `1h30m`, `3wd`: reading and writing them |
+| `policy_file` | YAML text -> `PolicySet`, or every problem with its line |
+| `calendars` | counted time, exact to the microsecond, across zones and holidays |
+| `plan` | a `PolicySet` compiled: which policy holds, which calendar counts |
+| `clocks` | `evaluate(history, ...) -> clocks`, and `explain` |
+| `announcements` | `announce(...)`: what must be said now, and when to look again |
+| `journeys` | expectations in YAML, run on a virtual clock |
+"""
