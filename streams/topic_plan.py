@@ -93,18 +93,7 @@ async def apply(
 async def _create(
     admin: AIOKafkaAdminClient, missing: Sequence[Topic], replication: int
 ) -> dict[str, str]:
-    extra = {"min.insync.replicas": "2"} if replication >= 3 else {}
-    response = await admin.create_topics(
-        [
-            NewTopic(
-                name=entry.name,
-                num_partitions=entry.partitions,
-                replication_factor=replication,
-                topic_configs={**entry.configs, **extra},
-            )
-            for entry in missing
-        ]
-    )
+    response = await admin.create_topics([_new_topic(entry, replication) for entry in missing])
     errors: dict[str, str] = {}
     for name, code, *message in response.topic_errors:
         error = for_code(code)
@@ -112,6 +101,19 @@ async def _create(
             told = message[0] if message and message[0] else error.description
             errors[name] = f"{error.__name__}: {told}"
     return errors
+
+
+def _new_topic(entry: Topic, replication: int) -> NewTopic:
+    extra = {"min.insync.replicas": "2"} if replication >= 3 else {}
+    new = NewTopic(
+        name=entry.name,
+        num_partitions=entry.partitions,
+        replication_factor=1,
+        topic_configs={**entry.configs, **extra},
+    )
+    # The constructor refuses -1, the protocol and the broker do not.
+    new.replication_factor = replication
+    return new
 
 
 async def _configs(
