@@ -1,0 +1,437 @@
+"""The service: one consumer group member and one producer, lanes that come and go, and commits."""
+
+import asyncio
+import contextlib
+import gc
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import mode
+from aiokafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError
+
+from streams.engine import failpoints
+from streams.engine.batch import Effect
+from streams.engine.changelog import Changelog
+from streams.engine.clients import (
+    Rebalanced,
+    TopicPartition,
+    build_admin,
+    build_consumer,
+    build_producer,
+    build_reader,
+    check_topics,
+    start_patiently,
+)
+from streams.engine.errors import ConfigurationError, LaneStalledError
+from streams.engine.lane import Lane
+from streams.engine.lease import Lease, LoopGuard, hard_exit_after
+from streams.engine.observer import EngineObserver, LaneListener
+from streams.engine.rows import LaneRows
+from streams.engine.settings import EngineSettings
+from streams.engine.stage import Stage
+from streams.engine.writer import Writer
+
+__all__ = ["Engine"]
+
+log = logging.getLogger(__name__)
+
+_TICK_SECONDS = 0.1
+_WATCH_SECONDS = 1.0
+_GC_GENERATIONS = (20, 20)  # collections of the younger generation before an older one is looked at
+
+
+class Engine(mode.Service):
+    """Runs stages: fetch, fold, publish, log, commit, each source partition in a lane of its own.
+
+    A `mode.Service`, so it lives beside Faust: `app.service(engine)` in an app whose BootStrategy
+    has `enable_kafka = False`. It starts after the agents and stops before them.
+    """
+
+    def __init__(
+        self,
+        settings: EngineSettings,
+        stages: Sequence[Stage],
+        observer: EngineObserver | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.settings = settings
+        self.stages = tuple(stages)
+        self.observer = observer or EngineObserver()
+        self.stage_of: dict[str, Stage] = {}
+        for stage in self.stages:
+            for topic in stage.topics:
+                if topic in self.stage_of:
+                    raise ConfigurationError(f"two stages read {topic}")
+                self.stage_of[topic] = stage
+        if not self.stage_of:
+            raise ConfigurationError("an engine needs at least one stage")
+        self.lanes: dict[TopicPartition, Lane] = {}
+        self.lease = Lease(settings.lease)
+        self.consumer: Any = None
+        self.producer: Any = None
+        self.admin: Any = None
+        self.writer: Writer
+        self.partitions: dict[str, int] = {}
+        """Partition count of every topic known at start."""
+        self._changelogs: dict[TopicPartition, Changelog] = {}
+        self._kept: dict[TopicPartition, Changelog] = {}
+        self._restores: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._restoring = asyncio.Semaphore(settings.restoring_lanes)
+        self._listeners: list[LaneListener] = []
+        self._released: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
+        self._commit_due_since: float | None = None
+        self._refused_at: float | None = None
+        self._assigned_once = False
+        self._closing = False
+        self._guard = LoopGuard(self.lease, settings.stall_seconds)
+        self._hard_exit: Any = None
+
+    # --- what others may ask ---------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether the group has given us lanes (or none) and all of them have their rows."""
+        return (
+            self._assigned_once
+            and not self._closing
+            and all(lane.restored and not lane.stopping for lane in self.lanes.values())
+        )
+
+    def add_listener(self, listener: LaneListener) -> None:
+        """Tell `listener` when lanes get and lose their rows; add it before the engine starts."""
+        self._listeners.append(listener)
+
+    async def lag(self) -> dict[TopicPartition, int]:
+        """Source records appended but not applied yet, for every lane of this worker."""
+        lanes = dict(self.lanes)
+        ends = await self.end_offsets(list(lanes))
+        return {tp: max(0, ends[tp] - lane.next_offset) for tp, lane in lanes.items()}
+
+    async def end_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where partitions end now: the offset the next record will get.
+
+        For own partitions the end a fetch has seen counts too, because some brokers (Tansu) answer
+        with the start of the last batch.
+        """
+        tps = list(tps)
+        if not tps:
+            return {}
+        ends: dict[TopicPartition, int] = dict(await self.consumer.end_offsets(tps))
+        for tp in tps:
+            ends[tp] = max(ends[tp], self.seen_end(tp))
+        return ends
+
+    def seen_end(self, tp: TopicPartition) -> int:
+        """The end of an own partition as the last fetch told it; 0 where unknown."""
+        if tp not in self.lanes:
+            return 0
+        with contextlib.suppress(IllegalStateError):
+            return self.consumer.highwater(tp) or 0
+        return 0
+
+    async def group_offsets(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
+        """What the whole group has committed for all partitions of `topics`; -1 where nothing."""
+        tps = self.partitions_of(topics)
+        found = await self.admin.list_consumer_group_offsets(self.settings.group_id, partitions=tps)
+        return {tp: found[tp].offset if tp in found else -1 for tp in tps}
+
+    def partitions_of(self, topics: Iterable[str]) -> list[TopicPartition]:
+        """All partitions of topics, whoever owns them."""
+        return [
+            TopicPartition(topic, partition)
+            for topic in topics
+            for partition in range(self.partitions[topic])
+        ]
+
+    async def publish(self, effects: Sequence[Effect]) -> None:
+        """Publish records outside of a batch and wait until they are acknowledged."""
+        await self.writer.publish(effects)
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def on_start(self) -> None:
+        """Connect, check the topics, join the group."""
+        settings = self.settings
+        self._open_channels()
+        self.admin = build_admin(settings)
+        await start_patiently("the engine", self.admin.start, settings.start_seconds)
+        wanted = {
+            stage.name: (*stage.topics, *([stage.changelog] if stage.changelog else []))
+            for stage in self.stages
+        }
+        self.partitions = await check_topics(self.admin, wanted)
+        self.producer = build_producer(settings)
+        await start_patiently("the producer", self.producer.start, settings.start_seconds)
+        self.writer = Writer(self.producer, settings, self.lease, self.partitions)
+        self.consumer = build_consumer(settings)
+        await start_patiently("the consumer", self.consumer.start, settings.start_seconds)
+        self._tune_gc()
+        self.lease.renew()
+        self._guard.start()
+        self.consumer.subscribe(
+            list(self.stage_of), listener=Rebalanced(self._on_revoked, self._on_assigned)
+        )
+
+    def _open_channels(self) -> None:
+        """Faust keeps channels shut until its own recovery is done, which never runs here.
+
+        Opening also clears every queue, so it happens once and before the first batch.
+        """
+        apps = {id(app): app for stage in self.stages if (app := _app_of(stage)) is not None}
+        for app in apps.values():
+            app.flow_control.resume()
+
+    async def on_stop(self) -> None:
+        """Finish what is in flight (bounded), commit it, leave the group."""
+        self._closing = True
+        self._guard.stop()
+        await self._release_lanes()
+        for client in (self.consumer, self.producer, self.admin):
+            if client is None:
+                continue
+            close = client.close if client is self.admin else client.stop
+            try:
+                await asyncio.wait_for(close(), self.settings.drain_seconds)
+            except Exception as error:  # we leave anyway; what was not committed is replayed
+                log.warning("closing a Kafka client: %r", error)
+
+    async def on_shutdown(self) -> None:
+        """The orderly stop did not hang."""
+        if self._hard_exit is not None:
+            self._hard_exit.cancel()
+
+    async def crash(self, reason: BaseException) -> None:
+        """Stop the whole worker without committing more; the supervisor starts a fresh one."""
+        if self.settings.hard_exit_seconds and self._hard_exit is None:
+            self._hard_exit = hard_exit_after(self.settings.hard_exit_seconds)
+        for lane in self.lanes.values():
+            lane.stopping = True
+        self.observer.crashed(type(reason).__name__)
+        await super().crash(reason)
+
+    def _tune_gc(self) -> None:
+        if self.settings.tune_gc:
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(self.settings.gc_threshold, *_GC_GENERATIONS)
+
+    # --- membership ------------------------------------------------------------------------------
+
+    async def _on_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        try:
+            await self._release_lanes()
+        except Exception as error:  # aiokafka would swallow it
+            await self.crash(error)
+
+    def _on_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Create lanes and return at once: no restore in here, heartbeats have not started yet."""
+        if self._closing:  # a rebalance while we stop must not start lanes on a closed consumer
+            return
+        try:
+            self._start_lanes(sorted(assigned))
+        except Exception as error:
+            task = asyncio.ensure_future(self.crash(error))
+            self.add_future(_observe(task))
+
+    def _start_lanes(self, assigned: Sequence[TopicPartition]) -> None:
+        self._released.clear()
+        self._committed.clear()
+        self._commit_due_since = self._refused_at = None
+        self.lease.renew()
+        kept, self._kept = self._kept, {}
+        scopes: dict[TopicPartition, set[bytes]] = {}
+        for tp in assigned:
+            stage = self.stage_of[tp.topic]
+            if stage.changelog:
+                log_tp = TopicPartition(stage.changelog, tp.partition)
+                scopes.setdefault(log_tp, set()).add(stage.scope_of(tp.topic))
+        for log_tp, wanted in scopes.items():
+            before = kept.get(log_tp)
+            if before is not None and before.lanes.keys() == wanted:
+                self._changelogs[log_tp] = before  # only the tail is read
+            else:
+                self._changelogs[log_tp] = Changelog(
+                    log_tp, self.settings, self.writer, build_reader, self.observer
+                )
+        for tp in assigned:
+            self.lanes[tp] = self._new_lane(tp)
+        self._assigned_once = True
+        self.observer.assigned(len(assigned))
+        for lane in list(self.lanes.values()):
+            lane.start()
+
+    def _new_lane(self, tp: TopicPartition) -> Lane:
+        stage = self.stage_of[tp.topic]
+        if stage.changelog is None:
+            return Lane(self, stage, tp, None, LaneRows(self.settings.decoded_rows))
+        changelog = self._changelogs[TopicPartition(stage.changelog, tp.partition)]
+        scope = stage.scope_of(tp.topic)
+        rows = changelog.lanes.setdefault(scope, LaneRows(self.settings.decoded_rows))
+        return Lane(self, stage, tp, changelog, rows)
+
+    async def restore_lane(self, lane: Lane) -> None:
+        """Make the rows of a lane complete; lanes sharing a changelog partition wait together."""
+        if (changelog := lane.changelog) is not None:
+            task = self._restores.get(changelog.tp)
+            if task is None:
+                task = asyncio.create_task(self._restore(changelog))
+                self._restores[changelog.tp] = task
+            await asyncio.shield(task)
+        for listener in self._listeners:
+            await listener.on_restored(lane)
+
+    async def _restore(self, changelog: Changelog) -> None:
+        async with self._restoring:
+            await changelog.restore()
+
+    def lane_restored(self, lane: Lane) -> None:
+        """Called by a lane that has its rows; freezes them once all lanes have theirs."""
+        log.info("%r is ready, %d rows", lane, len(lane.state.sealed))
+        if self.ready:
+            self._tune_gc()
+
+    async def _release_lanes(self) -> None:
+        """Drain all lanes (bounded), commit, tell listeners, drop rows."""
+        lanes, self.lanes = list(self.lanes.values()), {}
+        restores, self._restores = self._restores, {}
+        pending = {task for lane in lanes for task in lane.stop()}
+        for task in restores.values():
+            task.cancel()
+        if pending:
+            _, late = await asyncio.wait(pending, timeout=self.settings.drain_seconds)
+            for task in late:  # not acknowledged in time: not committed, the next owner replays it
+                task.cancel()
+        if restores:
+            await asyncio.gather(*restores.values(), return_exceptions=True)
+        await self.commit()
+        self._released.clear()
+        self._keep_rows(lanes)
+        for lane in lanes:
+            for listener in self._listeners:
+                await listener.on_revoked(lane)
+
+    def _keep_rows(self, lanes: Sequence[Lane]) -> None:
+        """Keep rows until the next assignment, where all lanes drained and nobody else wrote."""
+        changelogs, self._changelogs = self._changelogs, {}
+        spoilt = {
+            lane.changelog.tp
+            for lane in lanes
+            if lane.changelog is not None and (lane.in_flight or not lane.restored)
+        }
+        self._kept = {
+            tp: each for tp, each in changelogs.items() if each.clean and tp not in spoilt
+        }
+
+    # --- offsets ---------------------------------------------------------------------------------
+
+    def release_offset(self, lane: Lane, offset: int) -> None:
+        """Everything of this lane below `offset` is done: the next commit may say so."""
+        self._released[lane.tp] = offset
+        if self._commit_due_since is None:
+            self._commit_due_since = time.monotonic()
+
+    async def commit(self) -> None:
+        """Commit what barriers have released; explicit offsets only."""
+        offsets = {
+            tp: offset for tp, offset in self._released.items() if self._committed.get(tp) != offset
+        }
+        if not offsets:
+            self._commit_due_since = None
+            return
+        started = time.perf_counter()
+        failpoints.reached("before_commit")
+        try:
+            await self.consumer.commit(offsets)
+        except (CommitFailedError, IllegalStateError, RebalanceInProgressError) as error:
+            self._commit_refused(error)
+            return
+        failpoints.reached("committed")
+        self._committed.update(offsets)
+        self._commit_due_since = None
+        self.observer.committed(
+            {(tp.topic, tp.partition): offset for tp, offset in offsets.items()},
+            time.perf_counter() - started,
+        )
+
+    def _commit_refused(self, error: Exception) -> None:
+        """We are not the owner any more: forget; replay is harmless. A rebalance follows."""
+        log.warning("commit refused, lanes stop until the next assignment: %r", error)
+        for lane in self.lanes.values():
+            lane.stopping = True
+        self._released.clear()
+        self._refused_at = time.monotonic()
+        self.observer.commit_refused(type(error).__name__)
+
+    # --- background ------------------------------------------------------------------------------
+
+    async def _repeat(self, seconds: float, action: Callable[[], Awaitable[None]]) -> None:
+        while not self.should_stop:
+            await self.sleep(seconds)
+            if not self.should_stop:
+                await action()
+
+    @mode.Service.task
+    async def _committer(self) -> None:
+        await self._repeat(self.settings.commit_seconds, self.commit)
+
+    @mode.Service.task
+    async def _lease_keeper(self) -> None:
+        while not self.should_stop:
+            self.lease.tick()
+            await asyncio.sleep(_TICK_SECONDS)
+
+    @mode.Service.task
+    async def _auditor(self) -> None:
+        await self._repeat(self.settings.audit_seconds, self._audit)
+
+    async def _audit(self) -> None:
+        """Ask where our changelogs end: an idle owner would not notice a foreign write."""
+        changelogs = {
+            lane.changelog.tp: lane.changelog
+            for lane in self.lanes.values()
+            if lane.changelog is not None and lane.restored and not lane.stopping
+        }
+        if not changelogs:
+            return
+        ends = await self.consumer.end_offsets(list(changelogs))
+        for tp, changelog in changelogs.items():
+            if self._changelogs.get(tp) is changelog:
+                await changelog.audit(ends[tp])
+
+    @mode.Service.task
+    async def _watchdog(self) -> None:
+        await self._repeat(_WATCH_SECONDS, self._watch)
+
+    async def _watch(self) -> None:
+        """Stop a worker that makes no progress: a fresh one is better than a silent one."""
+        now, bound = time.monotonic(), self.settings.stall_seconds
+        for lane in self.lanes.values():
+            if (age := lane.oldest_seconds(now)) > bound:
+                raise LaneStalledError(
+                    f"{lane!r} has had a batch unfinished for {age:.0f} s; is its agent running, "
+                    "does the broker answer?"
+                )
+        for what, since in (
+            ("offsets uncommitted", self._commit_due_since),
+            ("no new assignment after a refused commit", self._refused_at),
+        ):
+            if since is not None and now - since > bound:
+                raise LaneStalledError(f"{what} for {now - since:.0f} s; check the group")
+
+
+def _app_of(stage: Stage) -> Any:
+    """The Faust app behind a channel, None for other channels."""
+    return getattr(stage.channel, "app", None)
+
+
+async def _observe(task: "asyncio.Future[None]") -> None:
+    await task
+
+
+def offsets_by_name(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:
+    """Offsets keyed `topic/partition`, for logs and JSON."""
+    return {f"{tp.topic}/{tp.partition}": offset for tp, offset in offsets.items()}

@@ -1,0 +1,112 @@
+"""Publishing in few, large record batches and waiting for the broker's answer to each of them."""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from streams.engine.batch import Effect
+from streams.engine.errors import ConfigurationError, RowTooLargeError
+from streams.engine.lease import Lease
+from streams.engine.partitioning import Partitioner
+from streams.engine.settings import EngineSettings
+
+__all__ = ["Writer"]
+
+
+class Writer:
+    """Sends effects and changelog batches through one aiokafka producer."""
+
+    def __init__(
+        self, producer: Any, settings: EngineSettings, lease: Lease, partitions: Mapping[str, int]
+    ) -> None:
+        self._producer = producer
+        self._settings = settings
+        self._lease = lease
+        self._partitions = dict(partitions)
+        self._partition_of = Partitioner()
+
+    async def publish(self, effects: Sequence[Effect], default_partition: int = 0) -> None:
+        """Send effects, in order per topic and partition; returns when all are acknowledged.
+
+        Records without key and partition go to `default_partition` (modulo what the topic has).
+        Raises the producer's error when any of them was not acknowledged.
+        """
+        if not effects:
+            return
+        await self._learn_partitions({effect.topic for effect in effects})
+        self._lease.check()
+        answers = []
+        for (topic, partition), group in self._by_partition(effects, default_partition).items():
+            # send_batch waits until the previous batch of this partition left the accumulator
+            answers += [
+                await self._producer.send_batch(batch, topic, partition=partition)
+                for batch in self._batches(group)
+            ]
+        await _all_acknowledged(answers)
+
+    async def log_rows(
+        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+    ) -> tuple[int, int]:
+        """Append rows as one record batch; returns (base offset, number of rows).
+
+        Raises `RowTooLargeError` when they do not fit.
+        """
+        self._lease.check()
+        limit = self._settings.changelog_batch_bytes
+        batch = self._producer.create_batch()
+        for key, value in rows:
+            appended = batch.append(key=key, value=value, timestamp=None)
+            if appended is None or batch.size() > limit:
+                raise RowTooLargeError(
+                    f"rows for {topic} do not fit into one record batch of {limit} bytes"
+                )
+        batch.close()
+        count = batch.record_count()
+        answer = await self._producer.send_batch(batch, topic, partition=partition)
+        return (await answer).offset, count
+
+    def _by_partition(
+        self, effects: Sequence[Effect], default_partition: int
+    ) -> dict[tuple[str, int], list[Effect]]:
+        groups: dict[tuple[str, int], list[Effect]] = {}
+        for effect in effects:
+            topic, partition = effect.topic, effect.partition
+            if partition is None:
+                count = self._partitions[topic]
+                key = effect.key
+                partition = (
+                    default_partition % count if key is None else self._partition_of(key, count)
+                )
+            groups.setdefault((topic, partition), []).append(effect)
+        return groups
+
+    def _batches(self, effects: Iterable[Effect]) -> Iterable[Any]:
+        limit = self._settings.effect_batch_bytes
+        batch = self._producer.create_batch()
+        for effect in effects:
+            size = len(effect.key or b"") + len(effect.value or b"")
+            if batch.record_count() and batch.size() + size > limit:
+                batch.close()
+                yield batch
+                batch = self._producer.create_batch()
+            batch.append(
+                key=effect.key, value=effect.value, timestamp=None, headers=list(effect.headers)
+            )
+        batch.close()
+        yield batch
+
+    async def _learn_partitions(self, topics: Iterable[str]) -> None:
+        for topic in topics:
+            if topic not in self._partitions:
+                found = await self._producer.partitions_for(topic)
+                if not found:
+                    raise ConfigurationError(f"topic {topic} does not exist: create it first")
+                self._partitions[topic] = len(found)
+
+
+async def _all_acknowledged(answers: Sequence["asyncio.Future[Any]"]) -> None:
+    """Wait for every answer, then raise the first error: none may be left unobserved."""
+    results = await asyncio.gather(*answers, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
