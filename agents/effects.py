@@ -1,6 +1,7 @@
-"""Effects: what a step wants done. A step returns them as values and never acts, so tests compare values.
+"""Effects: what a step wants done, as values.
 
-`streams/` executes them behind the commit barrier: publishing, counting in the live satisfaction tables.
+A step returns effects and never acts, so tests compare values. `streams/` executes them behind the
+commit barrier: publishing, counting in the live satisfaction tables.
 """
 
 from collections.abc import Mapping
@@ -9,8 +10,8 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from schemas.complaint import Complaint
 from schemas.alert import SlaAlert
+from schemas.complaint import Complaint
 
 
 class PublishComplaint(Struct, frozen=True):
@@ -45,11 +46,11 @@ class Measure(StrEnum):
 
 
 class Tally(Struct, frozen=True):
-    """Add `count` (negative to take back) to `measure` in the windows of event time `at`, for every label.
+    """Add `count` (negative: take back) to `measure` in the windows of `at`, for every label.
 
-    `labels` maps dimension names (channel, team, category, region, tier) to keys; an absent one is `unknown`.
-    `value` is the histogram score (csat, nps, ces), the seconds (first_response, resolution), the gap
-    (servqual) or the target's name (met, breached); None for plain counts.
+    `labels` maps dimension names (channel, team, category, region, tier) to keys; an absent one is
+    `unknown`. `value` is the histogram score (csat, nps, ces), the seconds (first_response,
+    resolution), the gap (servqual) or the target's name (met, breached); None for plain counts.
     """
 
     measure: Measure
@@ -59,4 +60,12 @@ class Tally(Struct, frozen=True):
     count: int = 1
 
 
-Effect = PublishComplaint | PublishAlert | Tally
+class RejectCommand(Struct, frozen=True):
+    """A command named no complaint of its customer, or came twice in conflict: a dead letter with
+    its reason."""
+
+    command: CommandGiven
+    reason: str
+
+
+Effect = PublishComplaint | PublishAlert | Tally | RejectCommand

@@ -1,4 +1,4 @@
-"""The SLA alert: one announcement about one clock, as on-call staff and other systems receive it."""
+"""The SLA alert: one announcement about one clock, as on-call staff receive it."""
 
 from enum import StrEnum
 
@@ -18,11 +18,12 @@ class AlertKind(StrEnum):
 
 
 class SlaAlert(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One announcement. Topic `sla-alerts.v1`, key `complaint_id`; each is published once, with a deterministic id.
+    """One announcement, published once. Topic `sla-alerts.v1`, key `complaint_id`.
 
-    `alert_id` is UUIDv5 of (complaint, target, clock start, kind, step). `at` is the instant it became true,
-    `announced_at` when the partition had read far enough to say so. `step` names the warning (`50%`, `-5m`) or
-    the escalation (`lead`, `manager#2`). `quiet` alerts are for the record only: they page nobody.
+    `alert_id` is UUIDv5 of (complaint, target, clock start, kind, step). `at` is the instant it
+    became true, `announced_at` when the partition had read far enough to say so. `step` names the
+    warning (`50%`, `-5m`) or the escalation (`lead`, `manager#2`). `quiet` alerts are for the
+    record only: they page nobody.
     """
 
     alert_id: str
@@ -34,7 +35,9 @@ class SlaAlert(Struct, frozen=True, kw_only=True, omit_defaults=True):
     customer_id: str
     at: Instant
     announced_at: Instant
-    due_at: Instant
+    due_at: Instant | None = None
+    breached_at: Instant | None = None
+    to: str = ""
     limit_seconds: float
     used_seconds: float
     ended_at: Instant | None = None

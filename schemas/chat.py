@@ -6,7 +6,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas import limits
-from schemas.common import ChannelRecord, RepresentativeId, SourceId, Team
+from schemas.common import IDENTIFIER, ChannelRecord, RepresentativeId, SourceId
 
 
 class ChatKind(StrEnum):
@@ -73,5 +73,5 @@ class ChatRecord(ChannelRecord, kw_only=True, omit_defaults=True):
     assignee: RepresentativeId | None = None
     stage: ChatStage | None = None
     closed_by: ClosedBy | None = None
-    menu_id: Annotated[str, Meta(max_length=limits.MENU_ID)] | None = None
+    menu_id: Annotated[str, Meta(max_length=limits.MENU_ID, extra=IDENTIFIER)] | None = None
     attachments: Annotated[list[ChatAttachment], Meta(max_length=limits.CHAT_ATTACHMENTS)] = []

@@ -1,4 +1,4 @@
-"""Commands: what staff tell manyi to do with a complaint, from HTTP, the CLI or another system's topic."""
+"""Commands: what staff tell manyi to do with a complaint, by HTTP, CLI or topic."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -36,12 +36,13 @@ class Action(StrEnum):
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="command"):
-    """An order about one complaint. Topic `commands.v1`, then `customer-events.v1` once the customer is known.
+    """An order about one complaint. Topic `commands.v1`, then, with its customer, the one log.
 
-    The customer is named by `customer_id` or by `customer` handles. The complaint is named by `complaint_id`,
-    by one of `refs`, by `conversation_id`, or, where none is given, it is the customer's newest open one.
-    Which further field an action reads: assign `team` and `owner`; pause `reason`; set_priority `priority`;
-    set_cause `cause`; change `severity`, `category`, `tier`; comment and resolve `comment`.
+    The customer is named by `customer_id` or by `customer` handles. The complaint is named by
+    `complaint_id`, by one of `refs`, by `conversation_id`, or, where none is given, it is the
+    customer's newest open one. Which further field an action reads: assign `team` and `owner`;
+    pause `reason`; set_priority `priority`; set_cause `cause`; change `severity`, `category`,
+    `tier`; comment and resolve `comment`.
     """
 
     source: SourceName

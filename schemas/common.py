@@ -1,7 +1,7 @@
 """What all channel records share: who, where, when, about what, and how the customer rated it.
 
-Times are aware UTC instants (RFC 3339 text on the wire); amounts are decimal text; ids are always text, because
-real systems send ids beyond 2^53 and switch between number and text.
+Times are aware UTC instants (RFC 3339 text on the wire); amounts are decimal text; ids are always
+text, because real systems send ids beyond 2^53 and switch between number and text.
 """
 
 from datetime import datetime
@@ -12,35 +12,51 @@ from msgspec import Meta, Struct
 
 from schemas import limits
 
-Instant = Annotated[datetime, Meta(tz=True)]
-"""An aware instant. Naive text is refused: a time without a zone is a guess, and guesses belong to mappings."""
+IDENTIFIER = {"identifier": True}
+"""Marks a text that is dropped, never cut, when too long: a cut id names something else."""
 
-SourceName = Annotated[str, Meta(min_length=1, max_length=limits.SOURCE, pattern=r"^[a-z0-9._:-]+$")]
+INT64_MAX = 2**63 - 1
+
+Instant = Annotated[datetime, Meta(tz=True)]
+"""An aware instant. Naive text is refused: a time without a zone is a guess."""
+
+SourceName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=limits.SOURCE,
+        pattern=r"^[a-z0-9._:-]+$",
+        extra=IDENTIFIER,
+    ),
+]
 """System and instance that published a record, such as `chatwoot:1` or `amazon-connect`."""
 
-SourceId = Annotated[str, Meta(min_length=1, max_length=limits.SOURCE_ID)]
+SourceId = Annotated[str, Meta(min_length=1, max_length=limits.SOURCE_ID, extra=IDENTIFIER)]
 """The happening, unique in its source: `csat:4003`, not the object it happened to."""
 
 Name = Annotated[str, Meta(max_length=limits.NAME)]
 Text = Annotated[str, Meta(max_length=limits.TEXT)]
 Category = Annotated[str, Meta(max_length=limits.CATEGORY)]
 Team = Annotated[str, Meta(max_length=limits.TEAM)]
-RepresentativeId = Annotated[str, Meta(max_length=limits.REPRESENTATIVE_ID)]
-Language = Annotated[str, Meta(max_length=limits.LANGUAGE)]
-ConversationId = Annotated[str, Meta(max_length=limits.CONVERSATION_ID)]
-RefValue = Annotated[str, Meta(min_length=1, max_length=limits.REF_VALUE)]
+RepresentativeId = Annotated[str, Meta(max_length=limits.REPRESENTATIVE_ID, extra=IDENTIFIER)]
+Language = Annotated[str, Meta(max_length=limits.LANGUAGE, extra=IDENTIFIER)]
+ConversationId = Annotated[str, Meta(max_length=limits.CONVERSATION_ID, extra=IDENTIFIER)]
+RefValue = Annotated[str, Meta(min_length=1, max_length=limits.REF_VALUE, extra=IDENTIFIER)]
 Seconds = Annotated[float, Meta(ge=0, le=limits.DURATION_SECONDS)]
 Decimal4 = Annotated[
-    str, Meta(max_length=limits.AMOUNT_DIGITS, pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$")
+    str,
+    Meta(
+        max_length=limits.AMOUNT_DIGITS, pattern=r"^-?[0-9]{1,13}(\.[0-9]{1,4})?$", extra=IDENTIFIER
+    ),
 ]
 """Decimal text in major units, at most 4 places, at most 10^12 in size."""
 
-Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, Meta(pattern=r"^[A-Z]{3}$", extra=IDENTIFIER)]
 """ISO 4217."""
 
 
 class Channel(StrEnum):
-    """The contact channels. Adding one means a file in schemas/, one in agents/intake/ and a topic."""
+    """The contact channels. A new one needs a file here, one in agents/intake/ and a topic."""
 
     PHONE = "phone"
     EMAIL = "email"
@@ -83,7 +99,7 @@ class TimeQuality(StrEnum):
 
 
 class HandleKind(StrEnum):
-    """One way to address a customer. Order here is strength: a CRM id beats an e-mail address, and so on."""
+    """One way to address a customer, strongest first: a CRM id beats an e-mail address."""
 
     CRM = "crm"
     EMAIL = "email"
@@ -130,11 +146,13 @@ class Tier(StrEnum):
 
 
 class Handle(Struct, frozen=True, omit_defaults=True):
-    """One way to address a customer; `namespace` keeps chat and web ids of different systems apart."""
+    """One way to address a customer; `namespace` keeps ids of different systems apart."""
 
     kind: HandleKind
-    value: Annotated[str, Meta(min_length=1, max_length=limits.HANDLE_VALUE)]
-    namespace: Annotated[str, Meta(max_length=limits.HANDLE_NAMESPACE)] | None = None
+    value: Annotated[str, Meta(min_length=1, max_length=limits.HANDLE_VALUE, extra=IDENTIFIER)]
+    namespace: Annotated[str, Meta(max_length=limits.HANDLE_NAMESPACE, extra=IDENTIFIER)] | None = (
+        None
+    )
 
 
 class Actor(Struct, frozen=True, omit_defaults=True):
@@ -179,12 +197,12 @@ class CustomerProfile(Struct, frozen=True, omit_defaults=True):
 
     tier: Tier | None = None
     region: Annotated[str, Meta(max_length=32)] | None = None
-    timezone: Annotated[str, Meta(max_length=64)] | None = None
+    timezone: Annotated[str, Meta(max_length=64, extra=IDENTIFIER)] | None = None
     language: Language | None = None
 
 
 Attributes = dict[
-    Annotated[str, Meta(max_length=limits.ATTRIBUTE_KEY)],
+    Annotated[str, Meta(max_length=limits.ATTRIBUTE_KEY, extra=IDENTIFIER)],
     Annotated[str, Meta(max_length=limits.ATTRIBUTE_VALUE)] | bool | int | float,
 ]
 """Only what a mapping names: at most 64 texts, numbers or booleans."""
@@ -193,15 +211,15 @@ Attributes = dict[
 class ChannelRecord(Struct, kw_only=True, omit_defaults=True):
     """The fields common to all four channel records; each channel adds its own kinds and fields.
 
-    Unknown fields are ignored and counted by name. A wrong type in an optional field drops that field; in a
-    required one it makes the record a dead letter.
+    Unknown fields are ignored and counted by name. A wrong type in an optional field drops that
+    field; in a required one it makes the record a dead letter.
     """
 
     source: SourceName
     id: SourceId
     version: int = 1
-    revision: Annotated[int, Meta(ge=0)] | None = None
-    sequence: int | None = None
+    revision: Annotated[int, Meta(ge=0, le=INT64_MAX)] | None = None
+    sequence: Annotated[int, Meta(ge=-INT64_MAX, le=INT64_MAX)] | None = None
     occurred_at: Instant | None = None
     time_quality: TimeQuality = TimeQuality.EXACT
     sent_at: Instant | None = None
@@ -212,7 +230,7 @@ class ChannelRecord(Struct, kw_only=True, omit_defaults=True):
     customer_name: Name | None = None
     customer_profile: CustomerProfile | None = None
     conversation_id: ConversationId | None = None
-    parent_id: Annotated[str, Meta(max_length=limits.MESSAGE_ID)] | None = None
+    parent_id: Annotated[str, Meta(max_length=limits.MESSAGE_ID, extra=IDENTIFIER)] | None = None
     refs: Annotated[list[Ref], Meta(max_length=limits.REFS)] = []
     text: Text | None = None
     text_truncated: bool = False

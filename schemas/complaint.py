@@ -1,4 +1,4 @@
-"""The complaint: a promise to a customer that is open until resolved, in the stages of ISO 10002."""
+"""The complaint: a promise to a customer, open until resolved, in the stages of ISO 10002."""
 
 from enum import StrEnum
 
@@ -48,12 +48,12 @@ class Reason(Struct, frozen=True, omit_defaults=True):
 
 
 class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A running or ended clock as readers see it. `state` is running, paused, met, breached or ended."""
+    """A clock as readers see it. `state` is running, paused, met, breached or ended."""
 
     target: str
     state: str
     started_at: Instant
-    due_at: Instant
+    due_at: Instant | None = None
     limit_seconds: float
     used_seconds: float
     breached_at: Instant | None = None
@@ -63,10 +63,11 @@ class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Complaint(Struct, kw_only=True, omit_defaults=True):
-    """A complaint and its clocks. Topic `complaints.v1`, key `complaint_id`, compacted; every change is published.
+    """A complaint and its clocks, at every change. Topic `complaints.v1`, key `complaint_id`.
 
-    `complaint_id` is UUIDv5 of the interaction that opened it. `matter_refs` and `conversation_keys` decide what
-    joins it. `change_count` grows by one with every published change.
+    `complaint_id` is UUIDv5 of the interaction that opened it. `matter_refs` and
+    `conversation_keys` decide what joins it. `change_count` grows by one with every published
+    change.
     """
 
     complaint_id: str

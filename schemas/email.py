@@ -6,10 +6,12 @@ from typing import Annotated
 from msgspec import Meta, Struct, field
 
 from schemas import limits
-from schemas.common import ChannelRecord, Instant, Name, Text
+from schemas.common import IDENTIFIER, ChannelRecord, Instant, Name, Text
 
-MailAddressText = Annotated[str, Meta(min_length=1, max_length=limits.HANDLE_VALUE)]
-MessageId = Annotated[str, Meta(max_length=limits.MESSAGE_ID)]
+MailAddressText = Annotated[
+    str, Meta(min_length=1, max_length=limits.HANDLE_VALUE, extra=IDENTIFIER)
+]
+MessageId = Annotated[str, Meta(max_length=limits.MESSAGE_ID, extra=IDENTIFIER)]
 
 
 class EmailKind(StrEnum):
@@ -22,7 +24,7 @@ class EmailKind(StrEnum):
 
 
 class AutoKind(StrEnum):
-    """Mail that no person wrote: it opens no complaint and stops no clock (RFC 3834, RFC 2919, RFC 3464)."""
+    """Mail that no person wrote opens no complaint, stops no clock (RFC 3834, 2919, 3464)."""
 
     NONE = "none"
     AUTO_REPLY = "auto_reply"
@@ -33,7 +35,7 @@ class AutoKind(StrEnum):
 
 
 class BounceKind(StrEnum):
-    """Hard bounces will not be delivered later, soft ones may, blocked ones were refused by policy."""
+    """Hard bounces are final, soft ones may still arrive, blocked ones were refused by policy."""
 
     HARD = "hard"
     SOFT = "soft"
@@ -63,16 +65,19 @@ class EmailRecord(ChannelRecord, kw_only=True, omit_defaults=True):
     message_id: MessageId | None = None
     in_reply_to: Annotated[list[MessageId], Meta(max_length=limits.IN_REPLY_TO)] = []
     references: Annotated[list[MessageId], Meta(max_length=limits.REFERENCES)] = []
-    provider_id: Annotated[str, Meta(max_length=limits.SOURCE_ID)] | None = None
+    provider_id: Annotated[str, Meta(max_length=limits.SOURCE_ID, extra=IDENTIFIER)] | None = None
     from_: MailAddress | None = field(default=None, name="from")
     reply_to: MailAddress | None = None
     to: Annotated[list[MailAddress], Meta(max_length=limits.ADDRESSES)] = []
     cc: Annotated[list[MailAddress], Meta(max_length=limits.ADDRESSES)] = []
-    envelope_from: Annotated[str, Meta(max_length=limits.HANDLE_VALUE)] | None = None
+    envelope_from: Annotated[str, Meta(max_length=limits.HANDLE_VALUE, extra=IDENTIFIER)] | None = (
+        None
+    )
     envelope_to: Annotated[
-        list[Annotated[str, Meta(max_length=limits.HANDLE_VALUE)]], Meta(max_length=limits.ADDRESSES)
+        list[Annotated[str, Meta(max_length=limits.HANDLE_VALUE, extra=IDENTIFIER)]],
+        Meta(max_length=limits.ADDRESSES),
     ] = []
-    mailbox_tag: Annotated[str, Meta(max_length=limits.MAILBOX_TAG)] | None = None
+    mailbox_tag: Annotated[str, Meta(max_length=limits.MAILBOX_TAG, extra=IDENTIFIER)] | None = None
     subject: Annotated[str, Meta(max_length=limits.SUBJECT)] | None = None
     date_header: Instant | None = None
     received_at: Instant | None = None
@@ -80,7 +85,9 @@ class EmailRecord(ChannelRecord, kw_only=True, omit_defaults=True):
     html: Annotated[str, Meta(max_length=limits.HTML)] | None = None
     auto_kind: AutoKind | None = None
     bounce_kind: BounceKind | None = None
-    bounced_address: Annotated[str, Meta(max_length=limits.HANDLE_VALUE)] | None = None
+    bounced_address: (
+        Annotated[str, Meta(max_length=limits.HANDLE_VALUE, extra=IDENTIFIER)] | None
+    ) = None
     attachments: Annotated[list[MailAttachment], Meta(max_length=limits.MAIL_ATTACHMENTS)] = []
     spam_score: float | None = None
     spf: Annotated[str, Meta(max_length=32)] | None = None

@@ -1,7 +1,8 @@
 """The canonical interaction: what intake makes of a channel record of any channel.
 
-From here on the channel makes no difference. Intake has decided who the customer is, which words are the
-customer's own, when the customer asked (`contact_at`) and when somebody answered (`response_at`).
+From here on the channel makes no difference. Intake has decided who the customer is, which words
+are the customer's own, when the customer asked (`contact_at`) and when somebody answered
+(`response_at`).
 """
 
 from typing import Annotated
@@ -32,7 +33,7 @@ from schemas.email import AutoKind
 
 
 class Origin(Struct, frozen=True, array_like=True):
-    """Where on Kafka the channel record stands; `manyi explain` and the accounting go back to it."""
+    """Where on Kafka the channel record stands; explanations and accounts go back to it."""
 
     topic: str
     partition: int
@@ -51,12 +52,13 @@ class SurveyRef(Struct, frozen=True, omit_defaults=True):
 
 
 class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="interaction"):
-    """One thing that happened between a customer and the company. Topic `customer-events.v1`, key `customer_id`.
+    """One thing between a customer and the company. `customer-events.v1`, key `customer_id`.
 
-    `interaction_id` is UUIDv5 of (source, id) and the same for every revision. `contact_at` is set when the
-    customer turned to us, `response_at` when a public human or bot response reached the customer (see
-    `actor.type`); a call record may hold both. `matter_refs` are `kind:value` texts such as `order:4711`.
-    `quiet` marks history: its clocks give verdicts and its alerts page nobody.
+    `interaction_id` is UUIDv5 of (source, id) and the same for every revision. `contact_at` is set
+    when the customer turned to us, `response_at` when a public human or bot response reached the
+    customer (see `actor.type`); a call record may hold both. `matter_refs` are `kind:value` texts
+    such as `order:4711`. `quiet` marks history: its clocks give verdicts and its alerts page
+    nobody.
     """
 
     interaction_id: str

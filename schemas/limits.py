@@ -1,14 +1,15 @@
-"""Named limits of the contract: every text and list on the wire has one, so that no record can grow without bound.
+"""Named limits of the contract: every text and list on the wire has one.
 
-A text over its limit is cut (and flagged, where the record says so); a list over its limit keeps its first
-entries. Only the limits of required ids reject a record: an id that is cut would no longer be an id.
+A text over its limit is cut (and flagged, where the record says so); a list over its limit keeps
+its first entries. Only the limits of required ids reject a record: an id that is cut would no
+longer be an id.
 """
 
 RECORD_BYTES = 1_048_576
-"""Largest channel record taken in, in bytes: Kafka's own default for `max.message.bytes`. Larger ones are dead letters."""
+"""Largest channel record taken in, in bytes: Kafka's default for `max.message.bytes`."""
 
 TOPIC_MESSAGE_BYTES = 8_388_608
-"""`max.message.bytes` of channel topics: room for oversized records to arrive, so that they can be reported, not lost."""
+"""`max.message.bytes` of channel topics: oversized records must arrive to be reported."""
 
 DEAD_LETTER_BYTES = 9_437_184
 """`max.message.bytes` of dead-letter topics: the largest original plus its reason headers."""
@@ -77,4 +78,4 @@ UNKNOWN_FIELD_NAMES = 200
 
 OLDEST_OCCURRED_AT_YEAR = 2000
 FUTURE_SECONDS = 86_400
-"""An event later than now + 1 day is a broken clock, not a fact (research: epochs read in the wrong unit)."""
+"""An event later than its arrival + 1 day is a broken clock, such as an epoch in a wrong unit."""

@@ -1,4 +1,4 @@
-"""The phone record: one happening of a call (started, queued, answered, ended, abandoned, rated, …)."""
+"""The phone record: one happening of a call, from its start to its rating."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -6,9 +6,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from schemas import limits
-from schemas.common import ChannelRecord, ConversationId, Instant, Seconds
+from schemas.common import IDENTIFIER, ChannelRecord, ConversationId, Instant, Seconds
 
-PhoneNumber = Annotated[str, Meta(max_length=limits.PHONE_NUMBER)]
+PhoneNumber = Annotated[str, Meta(max_length=limits.PHONE_NUMBER, extra=IDENTIFIER)]
 
 
 class PhoneKind(StrEnum):
@@ -57,7 +57,7 @@ class Turn(Struct, frozen=True, omit_defaults=True):
 
 
 class PhoneRecord(ChannelRecord, kw_only=True, omit_defaults=True):
-    """A channel record of `interactions.phone.v1`. When both times of a span exist they win over its duration."""
+    """A channel record of `interactions.phone.v1`. Times win over durations."""
 
     kind: PhoneKind
     call_id: ConversationId | None = None

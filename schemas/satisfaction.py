@@ -1,7 +1,7 @@
 """Scores and the live satisfaction tables: rows are mergeable counts, never ratios.
 
-A row is the sum of what happened in one window for one key of one dimension. Ratios, means and intervals are
-derived where a row is read, so rows of different partitions can simply be added.
+A row is the sum of what happened in one window for one key of one dimension. Ratios, means and
+intervals are derived where a row is read, so rows of different partitions can simply be added.
 """
 
 from enum import StrEnum
@@ -33,8 +33,8 @@ class Dimension(StrEnum):
 class SatisfactionScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One score a customer gave, on its own scale, oriented so that more is better.
 
-    `unit_score` is (score - low) / (high - low) in 0..1 after orientation; it serves smoothing inside one
-    instrument only and is never averaged across instruments.
+    `unit_score` is (score - low) / (high - low) in 0..1 after orientation; it serves smoothing
+    inside one instrument only and is never averaged across instruments.
     """
 
     interaction_id: str
@@ -50,7 +50,7 @@ class SatisfactionScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One answered question of a survey: which survey, which item, about what, and the score it gave."""
+    """One answered question of a survey: which item, about what, and the score it gave."""
 
     interaction_id: str
     customer_id: str
@@ -67,8 +67,8 @@ class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class DurationSketch(Struct, array_like=True):
     """A mergeable summary of durations: count, sum in seconds, and counts per logarithmic bucket.
 
-    Bucket `i` holds durations of 2^(i/4) up to 2^((i+1)/4) seconds (relative error of a quantile at most 9 %);
-    bucket -1 holds what took less than a second.
+    Bucket `i` holds durations of 2^(i/4) up to 2^((i+1)/4) seconds (relative error of a quantile at
+    most 9 %); bucket -1 holds what took less than a second.
     """
 
     count: int = 0
@@ -77,10 +77,10 @@ class DurationSketch(Struct, array_like=True):
 
 
 class SatisfactionRow(Struct, omit_defaults=True):
-    """Counts of one (window, start, dimension, key). Every field can be added to its like of another partition.
+    """Counts of one (window, start, dimension, key); partitions are added field by field.
 
-    `breached` counts clocks per target; `met` likewise. `complaints_open` is opened minus resolved plus reopened
-    within the window, so summed over all windows it is what is open now.
+    `breached` counts clocks per target; `met` likewise. `complaints_open` is opened minus resolved
+    plus reopened within the window, so summed over all windows it is what is open now.
     """
 
     contacts: int = 0

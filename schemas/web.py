@@ -7,6 +7,7 @@ from msgspec import Meta, Struct
 
 from schemas import limits
 from schemas.common import (
+    IDENTIFIER,
     ChannelRecord,
     ConversationId,
     Currency,
@@ -60,7 +61,7 @@ class WebRecord(ChannelRecord, kw_only=True, omit_defaults=True):
     form_id: RefValue | None = None
     fields: Annotated[
         dict[
-            Annotated[str, Meta(max_length=limits.REF_VALUE)],
+            Annotated[str, Meta(max_length=limits.REF_VALUE, extra=IDENTIFIER)],
             Annotated[str, Meta(max_length=limits.ATTRIBUTE_VALUE)],
         ],
         Meta(max_length=limits.FORM_FIELDS),

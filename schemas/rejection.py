@@ -1,0 +1,36 @@
+"""Why a record is refused, and the headers a dead letter carries it in.
+
+A dead letter stands on `<topic>.dlq`: key, value and headers of the original untouched, and these
+headers added, each UTF-8 text. An older header of the same name is kept; the last one holds.
+"""
+
+from enum import StrEnum
+
+
+class RejectReason(StrEnum):
+    """What was wrong with a record. `error_field` names the field where one is to blame."""
+
+    TOO_LARGE = "too_large"
+    NOT_JSON = "not_json"
+    NOT_AN_OBJECT = "not_an_object"
+    BAD_ENVELOPE = "bad_envelope"
+    UNKNOWN_VERSION = "unknown_version"
+    UNKNOWN_KIND = "unknown_kind"
+    MISSING_FIELD = "missing_field"
+    INVALID_FIELD = "invalid_field"
+    TIME_OUT_OF_RANGE = "time_out_of_range"
+    NO_CUSTOMER = "no_customer"
+
+
+class DeadLetterHeader(StrEnum):
+    """Names of the headers added to a dead letter."""
+
+    REASON = "x-error-reason"
+    FIELD = "x-error-field"
+    DETAIL = "x-error-detail"
+    STAGE = "x-error-stage"
+    ATTEMPT = "x-error-attempt"
+    ORIGINAL_TOPIC = "x-original-topic"
+    ORIGINAL_PARTITION = "x-original-partition"
+    ORIGINAL_OFFSET = "x-original-offset"
+    ORIGINAL_TIMESTAMP = "x-original-timestamp"
