@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import queue
+import shutil
 import signal
 import socket
 import subprocess
@@ -59,6 +60,7 @@ class EmbeddedServices:
         self._wanted_ports = (broker_port, redis_port)
         self._broker_port = self._redis_port = 0
         self._cluster_id = ""
+        self._directory: Path | None = None
         self._supervisor: subprocess.Popen[bytes] | None = None
         self._messages: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._ended: dict[str, Any] | None = None
@@ -149,6 +151,7 @@ class EmbeddedServices:
         self._broker_port = broker_port if self._with_broker else 0
         self._cluster_id = f"manyi-{uuid.uuid4().hex}"
         directory = self._given_directory or Path(tempfile.mkdtemp(prefix="manyi-"))
+        self._directory = directory
         try:
             directory.mkdir(parents=True, exist_ok=True)
             servers = {"valkey": valkey_command(self._redis_port, directory)}
@@ -188,11 +191,13 @@ class EmbeddedServices:
             self._messages.put(self._ended)
 
     def _end_servers(self) -> None:
-        """Kill servers whose supervisor is gone: it can no longer do so itself."""
+        """Do what a supervisor that is gone can no longer do: kill the servers, tidy up."""
         for name, pid in self.pids.items():
             if name != "supervisor":
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        if self._given_directory is None and self._directory is not None:
+            shutil.rmtree(self._directory, ignore_errors=True)
 
     def _await_ready(self, deadline: float) -> None:
         """Return once both answer as the very processes we started."""

@@ -122,12 +122,13 @@ def test_ctrl_c_reaches_the_parent_alone(tmp_path: Path) -> None:
         assert are_gone(list(facts["pids"].values()), facts["directories"])
 
 
-def test_servers_end_with_their_supervisor() -> None:
-    """Even a supervisor killed with -9 leaves no server behind, and the failure is told."""
+def test_servers_end_with_their_supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Even a supervisor killed with -9 leaves nothing behind, and the failure is told."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with EmbeddedServices() as running:
         pids = dict(running.pids)
         os.kill(pids["supervisor"], signal.SIGKILL)
-        assert are_gone([pids["broker"], pids["valkey"]], [])
+        assert are_gone([pids["broker"], pids["valkey"]], list(map(str, tmp_path.iterdir())))
         failure = await_failure(running)
     assert failure.exit_code is ExitCode.UNREACHABLE
     assert "supervisor ended on its own" in failure.message
