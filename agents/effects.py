@@ -11,6 +11,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from schemas.alert import SlaAlert
+from schemas.command import CommandGiven
 from schemas.complaint import Complaint
 
 

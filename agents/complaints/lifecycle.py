@@ -1,0 +1,135 @@
+"""The stages of a complaint, derived from its history: received, acknowledged, in progress,
+resolved, closed.
+
+A pure fold over the sorted events, so late events and any order of arrival give the same stages.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from schemas.clock import ComplaintEvent, ComplaintEventKind
+from schemas.complaint import Stage
+
+OWNER = "attributes.owner"
+TEAM = "attributes.team"
+PRIORITY = "attributes.priority"
+CAUSE = "attributes.cause"
+
+
+class Progress(Struct):
+    """Where a complaint stands, and when it got there."""
+
+    stage: Stage
+    opened_at: datetime
+    acknowledged_at: datetime | None = None
+    first_response_at: datetime | None = None
+    resolved_at: datetime | None = None
+    closed_at: datetime | None = None
+    last_contact_at: datetime | None = None
+    contact_count: int = 0
+    resolutions: list[datetime] = []
+    reopenings: list[datetime] = []
+    changes: dict[str, str] = {}
+
+
+def sort_key(event: ComplaintEvent) -> tuple[datetime, int, str]:
+    """The one order of a complaint's history (policy: the clocks)."""
+    return (event.at, event.sequence, event.id)
+
+
+def progress_of(
+    history: Sequence[ComplaintEvent], reopen_within: timedelta, now: datetime
+) -> Progress:
+    """Fold the sorted `history` into stages. `now` only decides whether a resolved complaint is
+    closed."""
+    opened_at = next(
+        (event.at for event in history if event.what is ComplaintEventKind.OPENED), history[0].at
+    )
+    progress = Progress(stage=Stage.RECEIVED, opened_at=opened_at)
+    for event in history:
+        if event.at >= opened_at:
+            _advance(progress, event, reopen_within)
+    resolved_at = progress.resolved_at
+    if (
+        progress.stage is Stage.RESOLVED
+        and resolved_at is not None
+        and now >= resolved_at + reopen_within
+    ):
+        progress.stage = Stage.CLOSED
+        progress.closed_at = resolved_at + reopen_within
+    return progress
+
+
+def _advance(progress: Progress, event: ComplaintEvent, reopen_within: timedelta) -> None:
+    match event.what:
+        case ComplaintEventKind.OPENED | ComplaintEventKind.CUSTOMER_MESSAGE:
+            _customer_spoke(progress, event.at, reopen_within)
+        case ComplaintEventKind.HUMAN_REPLY:
+            if progress.first_response_at is None:
+                progress.first_response_at = event.at
+            _acknowledge(progress, event.at)
+        case ComplaintEventKind.ACKNOWLEDGED:
+            if progress.stage is Stage.RECEIVED:
+                _acknowledge(progress, event.at)
+        case ComplaintEventKind.PAUSED:
+            _work(progress)
+        case ComplaintEventKind.CHANGED:
+            progress.changes = progress.changes | event.changes
+            if OWNER in event.changes:
+                _work(progress)
+        case ComplaintEventKind.RESOLVED if progress.stage is not Stage.RESOLVED:
+            progress.stage = Stage.RESOLVED
+            progress.resolved_at = event.at
+            progress.resolutions = [*progress.resolutions, event.at]
+        case ComplaintEventKind.REOPENED if progress.stage is Stage.RESOLVED:
+            _reopen(progress, event.at)
+        case _:
+            pass
+
+
+def _customer_spoke(progress: Progress, at: datetime, reopen_within: timedelta) -> None:
+    progress.last_contact_at = at
+    progress.contact_count += 1
+    resolved_at = progress.resolved_at
+    if (
+        progress.stage is Stage.RESOLVED
+        and resolved_at is not None
+        and at < resolved_at + reopen_within
+    ):
+        _reopen(progress, at)
+
+
+def _acknowledge(progress: Progress, at: datetime) -> None:
+    if progress.stage is Stage.RECEIVED:
+        progress.stage = Stage.ACKNOWLEDGED
+        progress.acknowledged_at = at
+    else:
+        _work(progress)
+
+
+def _work(progress: Progress) -> None:
+    if progress.stage in (Stage.RECEIVED, Stage.ACKNOWLEDGED):
+        progress.stage = Stage.IN_PROGRESS
+
+
+def _reopen(progress: Progress, at: datetime) -> None:
+    progress.stage = Stage.IN_PROGRESS
+    progress.resolved_at = None
+    progress.reopenings = [*progress.reopenings, at]
+
+
+def merge_history(
+    history: Sequence[ComplaintEvent], events: Iterable[ComplaintEvent], limit: int
+) -> list[ComplaintEvent]:
+    """The history with `events` in it, sorted, each id once (the newer wins), within `limit`.
+
+    A history over its limit keeps its first half, which started the clocks, and its newest half.
+    """
+    by_id = {event.id: event for event in history}
+    by_id.update((event.id, event) for event in events)
+    merged = sorted(by_id.values(), key=sort_key)
+    if len(merged) > limit:
+        merged = merged[: limit // 2] + merged[-(limit - limit // 2) :]
+    return merged

@@ -1,0 +1,157 @@
+"""Does this interaction make a complaint? Every reason that holds is kept with its evidence.
+
+Explicit kind or category, low rating, words, repeated contact about the same matter, an abandoned
+call after a long wait. Bounces, automatic replies and newsletters open nothing.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from agents.complaints.detection.rating import judge_rating
+from agents.complaints.detection.words import detect_words
+from agents.complaints.rules import ComplaintRules
+from agents.customer.threads import is_same_matter
+from schemas.common import ActorType, Direction
+from schemas.complaint import OpenReason, Reason, Severity
+from schemas.customer import Thread
+from schemas.email import AutoKind, EmailKind
+from schemas.interaction import Interaction
+
+REASON_DETAIL = 200
+
+
+class Finding(Struct, frozen=True):
+    """Why an interaction is a complaint, how severe, about what, and what the customer demands."""
+
+    reasons: tuple[Reason, ...]
+    severity: Severity = Severity.MEDIUM
+    category: str = ""
+    cause: str = ""
+    demand: str = ""
+
+
+_RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
+_PRIORITY_SEVERITY = {
+    "urgent": Severity.CRITICAL,
+    "critical": Severity.CRITICAL,
+    "highest": Severity.CRITICAL,
+    "high": Severity.HIGH,
+    "medium": Severity.MEDIUM,
+    "normal": Severity.MEDIUM,
+    "moderate": Severity.MEDIUM,
+    "low": Severity.LOW,
+    "lowest": Severity.LOW,
+    "planning": Severity.LOW,
+    "紧急": Severity.CRITICAL,
+    "高": Severity.HIGH,
+    "中": Severity.MEDIUM,
+    "低": Severity.LOW,
+}
+
+
+def worse(one: Severity, other: Severity) -> Severity:
+    """The more severe of two."""
+    return one if _RANK[one] >= _RANK[other] else other
+
+
+def severity_of_priority(priority: str | None) -> Severity | None:
+    """Read a publisher's priority (`3 - Moderate`, `urgent`, `高`); None where the word is not
+    known."""
+    if not priority:
+        return None
+    words = priority.lower().replace("-", " ").split()
+    return next((_PRIORITY_SEVERITY[word] for word in words if word in _PRIORITY_SEVERITY), None)
+
+
+def find_complaint(
+    interaction: Interaction,
+    thread: Thread | None,
+    threads: Sequence[Thread],
+    rules: ComplaintRules,
+) -> Finding | None:
+    """Decide whether `interaction` is a complaint; None where nothing says so.
+
+    `complaint: false` from the publisher is a person's or system's decision that it is none, and
+    holds.
+    """
+    if interaction.complaint is False or interaction.auto_kind is not AutoKind.NONE:
+        return None
+    reasons: list[Reason] = []
+    severity = severity_of_priority(interaction.priority)
+    category, cause, demand = interaction.category or "", "", ""
+
+    def add(code: OpenReason, detail: str) -> None:
+        reasons.append(Reason(code, detail[:REASON_DETAIL], interaction.interaction_id))
+
+    if interaction.complaint:
+        add(OpenReason.EXPLICIT, "marked as a complaint by its publisher")
+    if interaction.kind == EmailKind.EMAIL_COMPLAINED:
+        add(OpenReason.SPAM_COMPLAINT, "the recipient reported our mail as spam")
+    if category.lower() in rules.categories:
+        add(OpenReason.CATEGORY, category)
+    low = judge_rating(interaction.rating) if interaction.rating is not None else None
+    if low is not None and low.is_low:
+        add(OpenReason.LOW_RATING, low.detail)
+    if is_customer_word(interaction) and rules.words:
+        found = detect_words(interaction.text or "", interaction.language)
+        if found is not None:
+            add(OpenReason.WORDS, found.detail)
+            severity = worse(found.severity, severity or Severity.LOW)
+            cause = found.cause
+            demand = found.demand
+    wait_seconds = interaction.wait_seconds or 0.0
+    if interaction.abandoned and wait_seconds >= rules.abandoned_wait_seconds:
+        add(OpenReason.ABANDONED_CALL, f"gave up after waiting {wait_seconds:.0f} s")
+    if interaction.contact_at is not None and thread is not None:
+        _add_repeats(add, interaction.contact_at, thread, threads, rules)
+    if not reasons:
+        return None
+    return Finding(tuple(reasons), severity or Severity.MEDIUM, category, cause, demand)
+
+
+def is_customer_word(interaction: Interaction) -> bool:
+    """Whether the text is the customer's own: representatives and bots quote angry words all
+    day."""
+    if not interaction.text or interaction.direction is Direction.OUT:
+        return False
+    return interaction.actor.type in (ActorType.CUSTOMER, ActorType.UNKNOWN, ActorType.OTHER)
+
+
+def _add_repeats(
+    add: Callable[[OpenReason, str], None],
+    contact_at: datetime,
+    thread: Thread,
+    threads: Sequence[Thread],
+    rules: ComplaintRules,
+) -> None:
+    earliest = contact_at - timedelta(days=rules.same_category_days)
+    contacts = 1 + sum(
+        1
+        for other in threads
+        if other.key != thread.key
+        and other.counted is not None
+        and earliest <= other.counted.contact_at <= contact_at
+        and is_same_matter(thread, other)
+    )
+    if contacts >= rules.repeat_contacts:
+        days = rules.same_category_days
+        add(OpenReason.REPEATED_CONTACT, f"{contacts} contacts about one matter in {days} days")
+        return
+    answered_at = max(
+        (t.response_at for t in thread.turns if t.response_at is not None), default=None
+    )
+    unanswered = sorted(
+        turn.contact_at
+        for turn in thread.turns
+        if turn.contact_at is not None and (answered_at is None or turn.contact_at > answered_at)
+    )
+    if len(unanswered) < rules.unanswered_messages:
+        return
+    if unanswered[-1] - unanswered[0] >= timedelta(hours=rules.unanswered_hours):
+        hours = (unanswered[-1] - unanswered[0]).total_seconds() / 3600
+        add(
+            OpenReason.REPEATED_CONTACT,
+            f"{len(unanswered)} messages in {hours:.0f} h without an answer",
+        )

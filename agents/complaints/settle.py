@@ -1,0 +1,244 @@
+"""Settle a complaint: from its history to stages, clocks, announcements, counts and the next time
+to look.
+
+Everything here is recomputed from the history each time, so late, repeated and out-of-order events
+need no care of their own. What the world was already told or counted is compared, and only the
+difference goes out.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agents.complaints.lifecycle import (
+    CAUSE,
+    OWNER,
+    PRIORITY,
+    TEAM,
+    Progress,
+    merge_history,
+    progress_of,
+)
+from agents.complaints.rules import ComplaintRules
+from agents.complaints.sla.announcements import announce
+from agents.complaints.sla.plan import Plan
+from agents.customer.threads import labels_of
+from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
+from schemas.alert import AlertKind, SlaAlert
+from schemas.clock import AnnouncedClock, Announcement, Clock, ClockState, ComplaintEvent
+from schemas.complaint import ClockView, Complaint, Severity, Stage
+from schemas.customer import COMPLAINT_EVENTS, ComplaintState, CountedFact, Labels
+
+ALERT_NAMESPACE = UUID("6f2d6a52-6f0e-5f5e-9a3c-0d3a5f7f1f10")
+HISTORY_SETTLE = timedelta(seconds=10)
+"""How long an import must leave a complaint alone before its running clocks are judged: history
+arrives faster than it happened, and a verdict before the answer has been read would only be taken
+back."""
+
+
+class Rulebook(Struct, frozen=True):
+    """What the steps need to know besides state and record: the compiled promises and the rules of
+    opening."""
+
+    plan: Plan
+    rules: ComplaintRules
+
+    @property
+    def reopen_within(self) -> timedelta:
+        """How long a customer's word reopens a resolved complaint."""
+        return timedelta(seconds=self.plan.policy_set.reopen_within_seconds)
+
+
+def settle(
+    state: ComplaintState,
+    events: Iterable[ComplaintEvent],
+    rulebook: Rulebook,
+    now: datetime,
+    *,
+    fire: bool,
+) -> tuple[ComplaintState, list[Effect]]:
+    """Fold `events` into the complaint and return it with what must be published, announced and
+    counted.
+
+    `now` is the arrival of what is folded (`fire=False`) or the instant the partition has read past
+    (`fire=True`).
+    """
+    history = merge_history(state.history, events, COMPLAINT_EVENTS)
+    outcome = announce(state.announced, history, rulebook.plan, state.context, now, fire=fire)
+    judged_at = max(filter(None, (state.judged_at, now if fire else None)), default=None)
+    progress = progress_of(history, rulebook.reopen_within, judged_at or history[-1].at)
+    clocks = [_as_told(clock, outcome.announced) for clock in outcome.clocks]
+    complaint = _complaint_of(state.complaint, progress, clocks)
+    counted = _counted(complaint, progress, clocks)
+    effects: list[Effect] = [
+        PublishAlert(_alert_of(complaint, announcement, outcome.clocks))
+        for announcement in outcome.announcements
+    ]
+    effects += _difference(state.counted, counted)
+    if not state.history or _signature(complaint) != _signature(state.complaint):
+        complaint = replace(complaint, change_count=state.complaint.change_count + 1)
+        effects.append(PublishComplaint(complaint))
+    settled = replace(
+        state,
+        complaint=complaint,
+        history=history,
+        announced=list(outcome.announced),
+        counted=counted,
+        judged_at=judged_at,
+        wake_at=_wake_at(complaint, outcome.wake_at, rulebook, now, fire=fire),
+    )
+    return settled, effects
+
+
+def _as_told(clock: Clock, announced: Sequence[AnnouncedClock]) -> Clock:
+    """A clock past due that still runs is breached once the deadline said so, not before: an answer
+    may be on its way."""
+    if clock.state is not ClockState.BREACHED or not clock.is_open:
+        return clock
+    if any(
+        c.breached and c.target is clock.target and c.instance == clock.instance for c in announced
+    ):
+        return clock
+    return replace(clock, state=ClockState.RUNNING, breached_at=None)
+
+
+def _wake_at(
+    complaint: Complaint, due: datetime | None, rulebook: Rulebook, now: datetime, *, fire: bool
+) -> datetime | None:
+    closes_at = (
+        complaint.resolved_at + rulebook.reopen_within
+        if complaint.stage is Stage.RESOLVED and complaint.resolved_at is not None
+        else None
+    )
+    wake_at = min(filter(None, (due, closes_at)), default=None)
+    if wake_at is not None and complaint.quiet and not fire:
+        return max(wake_at, now + HISTORY_SETTLE)
+    return wake_at
+
+
+def _complaint_of(complaint: Complaint, progress: Progress, clocks: Sequence[Clock]) -> Complaint:
+    changes = progress.changes
+    severity = changes.get("severity", complaint.severity)
+    return replace(
+        complaint,
+        stage=progress.stage,
+        opened_at=progress.opened_at,
+        acknowledged_at=progress.acknowledged_at,
+        first_response_at=progress.first_response_at,
+        resolved_at=progress.resolved_at,
+        closed_at=progress.closed_at,
+        last_contact_at=progress.last_contact_at,
+        contact_count=progress.contact_count,
+        reopened_count=len(progress.reopenings),
+        owner=changes.get(OWNER, complaint.owner),
+        team=changes.get(TEAM, complaint.team),
+        priority=changes.get(PRIORITY, complaint.priority),
+        cause=changes.get(CAUSE, complaint.cause),
+        severity=Severity(severity),
+        category=changes.get("category", complaint.category),
+        tier=changes.get("tier", complaint.tier),
+        region=changes.get("region", complaint.region),
+        clocks=[view_of(clock) for clock in clocks],
+    )
+
+
+def view_of(clock: Clock) -> ClockView:
+    """A clock as readers see it."""
+    return ClockView(
+        target=clock.target,
+        state=clock.state,
+        started_at=clock.started_at,
+        due_at=clock.due_at,
+        limit_seconds=clock.limit_seconds,
+        used_seconds=clock.used_seconds,
+        breached_at=clock.breached_at,
+        ended_at=clock.ended_at,
+        policy=clock.policy,
+        policy_version=clock.policy_digest,
+    )
+
+
+def _signature(complaint: Complaint) -> Complaint:
+    """What makes a change worth publishing: not the seconds a running clock has used since."""
+    clocks = [
+        replace(clock, used_seconds=0.0, limit_seconds=0.0) if clock.ended_at is None else clock
+        for clock in complaint.clocks
+    ]
+    return replace(complaint, clocks=clocks, change_count=0)
+
+
+def _counted(
+    complaint: Complaint, progress: Progress, clocks: Sequence[Clock]
+) -> list[CountedFact]:
+    labels = Labels(
+        complaint.channel, complaint.team, complaint.category, complaint.region, complaint.tier
+    )
+    opened_at = progress.opened_at
+    facts = [CountedFact(Measure.COMPLAINTS_OPENED, opened_at, labels)]
+    facts += [CountedFact(Measure.COMPLAINTS_RESOLVED, at, labels) for at in progress.resolutions]
+    facts += [CountedFact(Measure.COMPLAINTS_REOPENED, at, labels) for at in progress.reopenings]
+    if progress.resolved_at is not None:
+        seconds = (progress.resolved_at - opened_at).total_seconds()
+        facts.append(CountedFact(Measure.RESOLUTION, progress.resolved_at, labels, seconds))
+    for clock in clocks:
+        if clock.state is ClockState.MET and clock.ended_at is not None:
+            facts.append(CountedFact(Measure.MET, clock.ended_at, labels, clock.target.value))
+        elif clock.state is ClockState.BREACHED and clock.breached_at is not None:
+            facts.append(
+                CountedFact(Measure.BREACHED, clock.breached_at, labels, clock.target.value)
+            )
+    return facts
+
+
+def _difference(old: Sequence[CountedFact], new: Sequence[CountedFact]) -> list[Effect]:
+    effects: list[Effect] = []
+    gone = list(old)
+    for fact in new:
+        if fact in gone:
+            gone.remove(fact)
+        else:
+            effects.append(_tally(fact, +1))
+    return [_tally(fact, -1) for fact in gone] + effects
+
+
+def _tally(fact: CountedFact, count: int) -> Tally:
+    return Tally(Measure(fact.measure), fact.at, labels_of(fact.labels), fact.value, count)
+
+
+def _alert_of(complaint: Complaint, said: Announcement, clocks: Sequence[Clock]) -> SlaAlert:
+    clock = next(
+        (c for c in clocks if c.target is said.target and c.instance == said.instance), None
+    )
+    started_at = said.started_at or (clock.started_at if clock else complaint.opened_at)
+    return SlaAlert(
+        alert_id=str(uuid5(ALERT_NAMESPACE, f"{complaint.complaint_id}/{said.key}")),
+        kind=AlertKind(said.what.value),
+        target=said.target,
+        step=said.step or None,
+        to=said.to,
+        clock_started_at=started_at,
+        complaint_id=complaint.complaint_id,
+        customer_id=complaint.customer_id,
+        at=(said.breached_at if said.what == AlertKind.BREACHED else None) or said.at,
+        announced_at=said.at,
+        due_at=said.due_at,
+        breached_at=said.breached_at,
+        ended_at=said.ended_at,
+        limit_seconds=clock.limit_seconds if clock else 0.0,
+        used_seconds=clock.used_seconds if clock else 0.0,
+        policy=said.policy,
+        policy_version=clock.policy_digest if clock else "",
+        channel=complaint.channel,
+        category=complaint.category,
+        severity=complaint.severity,
+        tier=complaint.tier,
+        region=complaint.region,
+        team=complaint.team,
+        owner=complaint.owner,
+        language=complaint.language,
+        matter=complaint.summary,
+        quiet=complaint.quiet,
+    )

@@ -1,0 +1,362 @@
+"""The complaints step: what an interaction, a command or a reached deadline does to a customer's
+complaints."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID, uuid5
+
+from msgspec.structs import replace
+
+from agents.complaints.lifecycle import CAUSE, OWNER, PRIORITY, TEAM
+from agents.complaints.matter import find_for_answer, find_for_command, find_for_customer, is_open
+from agents.complaints.opening import Finding, find_complaint, worse
+from agents.complaints.settle import Rulebook, settle
+from agents.effects import Effect
+from schemas.chat import ChatKind
+from schemas.clock import ComplaintEvent, ComplaintEventKind
+from schemas.command import Action, CommandGiven
+from schemas.common import ActorType
+from schemas.complaint import Complaint, Severity, Stage
+from schemas.customer import COMPLAINTS, ComplaintState, CustomerState, Labels, Thread
+from schemas.email import AutoKind
+from schemas.interaction import Interaction
+from schemas.policy import ComplaintContext
+
+COMPLAINT_NAMESPACE = UUID("2f1f3b0e-8f39-5c8b-8f36-5b4f4f0a7c11")
+SUMMARY = 140
+KEYS = 32
+"""Conversation keys and references kept per complaint."""
+
+
+def take_interaction(
+    customer: CustomerState,
+    interaction: Interaction,
+    thread: Thread | None,
+    labels: Labels,
+    rulebook: Rulebook,
+) -> tuple[list[ComplaintState], list[Effect]]:
+    """Fold one accepted or corrected interaction into the customer's complaints."""
+    if interaction.auto_kind is not AutoKind.NONE:
+        return customer.complaints, []
+    complaints, effects = list(customer.complaints), []
+    finding = find_complaint(interaction, thread, customer.threads, rulebook.rules)
+    if interaction.contact_at is not None or finding is not None:
+        effects += _customer_spoke(complaints, customer, interaction, finding, labels, rulebook)
+    if interaction.response_at is not None:
+        effects += _somebody_answered(complaints, interaction, labels, rulebook)
+    if _is_closing(interaction):
+        effects += _conversation_closed(complaints, interaction, labels, rulebook)
+    return complaints, effects
+
+
+def _customer_spoke(
+    complaints: list[ComplaintState],
+    customer: CustomerState,
+    interaction: Interaction,
+    finding: Finding | None,
+    labels: Labels,
+    rulebook: Rulebook,
+) -> list[Effect]:
+    at = interaction.contact_at or interaction.occurred_at
+    mine = _opened_by(complaints, interaction)
+    if mine is not None:  # a correction of the very record that opened it
+        return _put(
+            complaints, mine, _joined(mine, interaction, finding), [], rulebook, interaction
+        )
+    found = find_for_customer(complaints, interaction, labels.category, rulebook.rules)
+    if found is not None:
+        state, _ = found
+        events = []
+        if interaction.contact_at is not None:
+            events.append(_event(interaction, ComplaintEventKind.CUSTOMER_MESSAGE, at))
+        if events or is_open(state):
+            joined = _joined(state, interaction, finding)
+            return _put(complaints, state, joined, events, rulebook, interaction)
+    if finding is None:
+        return []
+    state = _open(customer, interaction, finding, labels, at)
+    complaints.append(state)
+    opened = _event(interaction, ComplaintEventKind.OPENED, at)
+    events = [opened, *_already_answered(customer.threads, interaction, at)]
+    effects = _put(complaints, state, state, events, rulebook, interaction)
+    _forget_oldest(complaints)
+    return effects
+
+
+def _opened_by(
+    complaints: Iterable[ComplaintState], interaction: Interaction
+) -> ComplaintState | None:
+    complaint_id = str(uuid5(COMPLAINT_NAMESPACE, interaction.interaction_id))
+    return next((c for c in complaints if c.complaint.complaint_id == complaint_id), None)
+
+
+def _open(
+    customer: CustomerState,
+    interaction: Interaction,
+    finding: Finding,
+    labels: Labels,
+    at: datetime,
+) -> ComplaintState:
+    language = interaction.language or customer.profile.language or ""
+    complaint = Complaint(
+        complaint_id=str(uuid5(COMPLAINT_NAMESPACE, interaction.interaction_id)),
+        customer_id=customer.customer_id,
+        severity=finding.severity,
+        priority=interaction.priority or "",
+        category=labels.category,
+        cause=finding.cause,
+        demand=finding.demand,
+        reasons=list(finding.reasons),
+        channel=interaction.channel,
+        channels=[interaction.channel],
+        matter_refs=list(interaction.matter_refs[:KEYS]),
+        conversation_keys=_keys_of(interaction),
+        summary=(interaction.subject or interaction.text or labels.category)[:SUMMARY],
+        team=labels.team,
+        region=labels.region,
+        tier=labels.tier,
+        language=language,
+        opened_at=at,
+        quiet=interaction.quiet,
+    )
+    return ComplaintState(
+        complaint,
+        ComplaintContext(
+            tier=labels.tier,
+            channel=interaction.channel,
+            severity=finding.severity,
+            category=labels.category,
+            region=labels.region,
+            language=language,
+            kind=interaction.kind,
+            timezone=customer.profile.timezone or "",
+            attributes={"priority": interaction.priority} if interaction.priority else {},
+        ),
+    )
+
+
+def _keys_of(interaction: Interaction) -> list[str]:
+    keys = [interaction.conversation_key, *interaction.parent_keys]
+    return list(dict.fromkeys(key for key in keys if key))[:KEYS]
+
+
+def _joined(
+    state: ComplaintState, interaction: Interaction, finding: Finding | None
+) -> ComplaintState:
+    """The complaint with what this interaction adds to it: channels, keys, references, reasons,
+    severity."""
+    complaint = state.complaint
+    reasons, severity = complaint.reasons, complaint.severity
+    if finding is not None:
+        known = {(reason.code, reason.interaction_id) for reason in reasons}
+        new = [r for r in finding.reasons if (r.code, r.interaction_id) not in known]
+        reasons = [*reasons, *new][:KEYS]
+        severity = worse(severity, finding.severity)
+    complaint = replace(
+        complaint,
+        reasons=reasons,
+        severity=severity,
+        channels=_union(complaint.channels, [interaction.channel]),
+        matter_refs=_union(complaint.matter_refs, interaction.matter_refs),
+        conversation_keys=_union(complaint.conversation_keys, _keys_of(interaction)),
+        quiet=complaint.quiet and interaction.quiet,
+    )
+    return replace(state, complaint=complaint)
+
+
+def _union(known: Sequence[str], more: Sequence[str]) -> list[str]:
+    return list(dict.fromkeys([*known, *more]))[:KEYS]
+
+
+def _already_answered(
+    threads: Sequence[Thread], interaction: Interaction, at: datetime
+) -> list[ComplaintEvent]:
+    """What representatives answered after `at` and was read before the complaint: topics are read
+    side by side."""
+    refs = set(interaction.matter_refs)
+    keys = set(_keys_of(interaction))
+    events = []
+    for thread in threads:
+        outbound_only = thread.counted is None
+        if (
+            thread.key not in keys
+            and refs.isdisjoint(thread.matter_refs)
+            and not (outbound_only and not thread.matter_refs)
+        ):
+            continue
+        events += [
+            ComplaintEvent(
+                turn.response_at, f"{turn.interaction_id}:r", ComplaintEventKind.HUMAN_REPLY
+            )
+            for turn in thread.turns
+            if turn.response_at is not None
+            and turn.response_at >= at
+            and turn.interaction_id != interaction.interaction_id
+        ]
+    return events
+
+
+def _somebody_answered(
+    complaints: list[ComplaintState], interaction: Interaction, labels: Labels, rulebook: Rulebook
+) -> list[Effect]:
+    state = find_for_answer(complaints, interaction, labels.category, rulebook.rules)
+    at = interaction.response_at
+    if state is None or at is None:
+        return []
+    by_bot = interaction.actor.type is ActorType.BOT
+    what = ComplaintEventKind.BOT_REPLY if by_bot else ComplaintEventKind.HUMAN_REPLY
+    event = replace(_event(interaction, what, at), id=f"{interaction.interaction_id}:r")
+    return _put(
+        complaints, state, _joined(state, interaction, None), [event], rulebook, interaction
+    )
+
+
+def _is_closing(interaction: Interaction) -> bool:
+    return interaction.kind == ChatKind.CONVERSATION_CLOSED and (
+        interaction.actor.type is ActorType.HUMAN
+    )
+
+
+def _conversation_closed(
+    complaints: list[ComplaintState], interaction: Interaction, labels: Labels, rulebook: Rulebook
+) -> list[Effect]:
+    """A representative who closes the conversation says that the matter is settled."""
+    for state in complaints:
+        if is_open(state) and interaction.conversation_key in state.complaint.conversation_keys:
+            event = _event(interaction, ComplaintEventKind.RESOLVED, interaction.occurred_at)
+            return _put(complaints, state, state, [event], rulebook, interaction)
+    return []
+
+
+def _event(interaction: Interaction, what: ComplaintEventKind, at: datetime) -> ComplaintEvent:
+    return ComplaintEvent(
+        at,
+        interaction.interaction_id,
+        what,
+        sequence=interaction.sequence or 0,
+        channel=interaction.channel,
+    )
+
+
+def _put(
+    complaints: list[ComplaintState],
+    old: ComplaintState,
+    new: ComplaintState,
+    events: Sequence[ComplaintEvent],
+    rulebook: Rulebook,
+    interaction: Interaction,
+) -> list[Effect]:
+    settled, effects = settle(new, events, rulebook, interaction.received_at, fire=False)
+    complaints[_index(complaints, old)] = settled
+    return effects
+
+
+def _index(complaints: Sequence[ComplaintState], state: ComplaintState) -> int:
+    return next(i for i, other in enumerate(complaints) if other is state)
+
+
+def _forget_oldest(complaints: list[ComplaintState]) -> None:
+    """Keep the row bounded: closed complaints leave first, then resolved, then the oldest."""
+    rank = {Stage.CLOSED: 0, Stage.RESOLVED: 1}
+    while len(complaints) > COMPLAINTS:
+        complaints.remove(
+            min(complaints, key=lambda c: (rank.get(c.complaint.stage, 2), c.complaint.opened_at))
+        )
+
+
+def profile_changed(
+    complaints: Sequence[ComplaintState],
+    interaction: Interaction,
+    changes: dict[str, str],
+    rulebook: Rulebook,
+) -> tuple[list[ComplaintState], list[Effect]]:
+    """The customer's tier or region changed: open complaints follow the promise that holds from
+    then on."""
+    kept, effects = list(complaints), []
+    for state in complaints:
+        if is_open(state):
+            event = ComplaintEvent(
+                interaction.occurred_at,
+                f"{interaction.interaction_id}:p",
+                ComplaintEventKind.CHANGED,
+                sequence=interaction.sequence or 0,
+                changes=changes,
+            )
+            effects += _put(kept, state, state, [event], rulebook, interaction)
+    return kept, effects
+
+
+_COMMAND_EVENTS = {
+    Action.ACKNOWLEDGE: ComplaintEventKind.ACKNOWLEDGED,
+    Action.ASSIGN: ComplaintEventKind.CHANGED,
+    Action.PAUSE: ComplaintEventKind.PAUSED,
+    Action.RESUME: ComplaintEventKind.RESUMED,
+    Action.RESOLVE: ComplaintEventKind.RESOLVED,
+    Action.REOPEN: ComplaintEventKind.REOPENED,
+    Action.SET_PRIORITY: ComplaintEventKind.CHANGED,
+    Action.SET_CAUSE: ComplaintEventKind.CHANGED,
+    Action.CHANGE: ComplaintEventKind.CHANGED,
+}
+
+
+def take_command(
+    complaints: Sequence[ComplaintState], given: CommandGiven, rulebook: Rulebook
+) -> tuple[list[ComplaintState], list[Effect]] | None:
+    """Do what a command says; None where no complaint of the customer is meant by it."""
+    command = given.command
+    state = find_for_command(complaints, command)
+    if state is None:
+        return None
+    if command.action is Action.COMMENT:
+        return list(complaints), []
+    event = ComplaintEvent(
+        given.occurred_at,
+        given.command_id,
+        _COMMAND_EVENTS[command.action],
+        reason=command.reason or "",
+        changes=_changes_of(given),
+    )
+    if not command.quiet and state.complaint.quiet:
+        state_now = replace(state, complaint=replace(state.complaint, quiet=False))
+    else:
+        state_now = state
+    kept = list(complaints)
+    settled, effects = settle(state_now, [event], rulebook, given.received_at, fire=False)
+    kept[_index(kept, state)] = settled
+    return kept, effects
+
+
+def _changes_of(given: CommandGiven) -> dict[str, str]:
+    command = given.command
+    severity = command.severity if command.severity in set(Severity) else None
+    changes = {
+        OWNER: command.owner,
+        TEAM: command.team,
+        PRIORITY: command.priority,
+        CAUSE: command.cause,
+        "severity": severity,
+        "category": command.category,
+        "tier": command.tier,
+    }
+    return {name: str(value) for name, value in changes.items() if value is not None}
+
+
+def reach_deadline(
+    complaints: Sequence[ComplaintState], read_through_at: datetime, rulebook: Rulebook
+) -> tuple[list[ComplaintState], list[Effect]]:
+    """Announce what has become due up to `read_through_at` and close what nobody reopened."""
+    kept: list[ComplaintState] = []
+    effects: list[Effect] = []
+    for state in complaints:
+        if state.wake_at is None or state.wake_at > read_through_at:
+            kept.append(state)
+            continue
+        settled, more = settle(state, [], rulebook, read_through_at, fire=True)
+        kept.append(settled)
+        effects += more
+    return kept, effects
+
+
+def next_wake(complaints: Iterable[ComplaintState]) -> datetime | None:
+    """The earliest instant at which a complaint of this customer wants to be looked at."""
+    return min((c.wake_at for c in complaints if c.wake_at is not None), default=None)

@@ -1,0 +1,71 @@
+"""Is this happening new? Retries, replays, corrections and stale revisions are told apart by
+(source, id, revision).
+
+Half of the real systems send an id again with newer content, and every publisher retries; both are
+settled here, in the customer's own row, so no second store has to agree with the log (research:
+channels, section 8).
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from schemas.customer import SEEN_DAYS, SEEN_IDS, Seen
+from schemas.interaction import Interaction
+
+
+class Admission(StrEnum):
+    """What an arriving interaction is to its customer's row."""
+
+    ACCEPTED = "accepted"
+    CORRECTED = "corrected"
+    """A higher revision: it replaces what the earlier one said."""
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    """The same revision with another body: a publisher's mistake, treated as a duplicate and
+    counted."""
+    STALE = "stale"
+    """A lower revision than the one held."""
+    REPLAYED = "replayed"
+    """Intake's own second copy after a crash; it was counted the first time."""
+
+    @property
+    def is_news(self) -> bool:
+        """True where the row changes."""
+        return self in (Admission.ACCEPTED, Admission.CORRECTED)
+
+
+def admit(seen: Mapping[str, Seen], interaction: Interaction, *, reread: bool) -> Admission:
+    """Decide what `interaction` is. `reread` says its origin offset was already read by this
+    partition."""
+    known = seen.get(interaction.interaction_id)
+    if known is None:
+        return Admission.ACCEPTED
+    revision = -1 if interaction.revision is None else interaction.revision
+    if revision > known.revision:
+        return Admission.CORRECTED
+    if reread:
+        return Admission.REPLAYED
+    if revision < known.revision:
+        return Admission.STALE
+    return Admission.DUPLICATE if interaction.body_hash == known.body_hash else Admission.CONFLICT
+
+
+def remember(seen: Mapping[str, Seen], interaction: Interaction) -> dict[str, Seen]:
+    """Return the memory with `interaction` in it, without ids older than `SEEN_DAYS` or beyond
+    `SEEN_IDS`."""
+    received_s = int(interaction.received_at.timestamp())
+    kept = dict(seen)
+    kept.pop(interaction.interaction_id, None)
+    kept[interaction.interaction_id] = Seen(
+        -1 if interaction.revision is None else interaction.revision,
+        interaction.body_hash,
+        received_s,
+    )
+    oldest_s = received_s - SEEN_DAYS * 86_400
+    # A dict keeps the order of arrival, so the old ones stand in front.
+    while len(kept) > 1:
+        first = next(iter(kept))
+        if kept[first].received_s >= oldest_s and len(kept) <= SEEN_IDS:
+            break
+        del kept[first]
+    return kept

@@ -1,0 +1,238 @@
+"""The customer step: one event of `customer-events.v1` folded into the customer's row.
+
+`(state, event) -> (state, effects)`: pure, so the same log gives the same rows, alerts and tables,
+whenever and however often it is replayed.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from agents.complaints.settle import Rulebook
+from agents.complaints.step import (
+    next_wake,
+    profile_changed,
+    reach_deadline,
+    take_command,
+    take_interaction,
+)
+from agents.customer.admission import Admission, admit, remember
+from agents.customer.scores import keep_score
+from agents.customer.threads import keep_conversation, labels_of
+from agents.customer.timeline import entry_of, place
+from agents.customer.value import keep_amount
+from agents.effects import Effect, Measure, RejectCommand, Tally
+from schemas.command import Action, CommandGiven
+from schemas.common import CustomerProfile, Tier
+from schemas.customer import (
+    COMMANDS_SEEN,
+    HANDLES,
+    PENDING_COMMANDS,
+    PENDING_SECONDS,
+    ChannelUse,
+    ComplaintState,
+    CustomerState,
+    Labels,
+)
+from schemas.events import CustomerEvent, CustomersMerged, DeadlineReached
+from schemas.interaction import Interaction
+
+NO_COMPLAINT = "no_such_complaint"
+"""Why a command becomes a dead letter: its customer has no complaint that it could mean."""
+
+
+class Step(Struct, frozen=True):
+    """What folding one event gave: the row, what must be done, and what the event was to the
+    row."""
+
+    state: CustomerState
+    effects: Sequence[Effect]
+    admission: Admission
+
+
+def step(
+    state: CustomerState | None, event: CustomerEvent, rulebook: Rulebook, *, reread: bool = False
+) -> Step:
+    """Fold `event` into the customer's row; `reread` says its origin was already read here once."""
+    if isinstance(event, Interaction):
+        return _interaction(state or CustomerState(event.customer_id), event, rulebook, reread)
+    if isinstance(event, CommandGiven):
+        return _command(state or CustomerState(event.customer_id), event, rulebook)
+    if isinstance(event, DeadlineReached):
+        return _deadline(state or CustomerState(event.customer_id), event, rulebook)
+    return _merged(state or CustomerState(event.customer_id), event)
+
+
+def wake_at(state: CustomerState) -> datetime | None:
+    """When the deadline service shall wake this customer: the next clock, or a command still
+    waiting."""
+    wakes = [next_wake(state.complaints)]
+    wakes += [given.received_at + timedelta(seconds=PENDING_SECONDS) for given in state.pending]
+    return min(filter(None, wakes), default=None)
+
+
+def _interaction(
+    state: CustomerState, interaction: Interaction, rulebook: Rulebook, reread: bool
+) -> Step:
+    admission = admit(state.seen, interaction, reread=reread)
+    if not admission.is_news:
+        return Step(state, (), admission)
+    corrected = admission is Admission.CORRECTED
+    state, changes = _profiled(state, interaction)
+    labels = labels_for(state, interaction)
+    state = _kept(state, interaction, corrected)
+    effects: list[Effect] = []
+    if not corrected:
+        effects.append(Tally(Measure.INTERACTIONS, interaction.occurred_at, labels_of(labels)))
+    threads, counted, thread = keep_conversation(state.threads, interaction, labels)
+    state = replace(keep_amount(state, interaction), threads=threads)
+    effects += counted
+    state, counted = keep_score(state, interaction, labels, thread)
+    effects += counted
+    if changes:
+        complaints, more = profile_changed(state.complaints, interaction, changes, rulebook)
+        state = replace(state, complaints=complaints)
+        effects += more
+    complaints, more = take_interaction(state, interaction, thread, labels, rulebook)
+    opened = len({c.complaint.complaint_id for c in complaints} - _ids(state.complaints))
+    state = replace(state, complaints=complaints, complaint_count=state.complaint_count + opened)
+    effects += more
+    if opened and state.pending:
+        state, more = _retry_pending(state, rulebook)
+        effects += more
+    return Step(state, effects, admission)
+
+
+def _ids(complaints: Sequence[ComplaintState]) -> set[str]:
+    return {c.complaint.complaint_id for c in complaints}
+
+
+def labels_for(state: CustomerState, interaction: Interaction) -> Labels:
+    """The table keys of an interaction: its channel, team and category, the customer's region and
+    tier."""
+    return Labels(
+        channel=interaction.channel,
+        team=interaction.team or interaction.actor.team or "",
+        category=interaction.category or "",
+        region=state.profile.region or "",
+        tier=state.profile.tier or Tier.COMMON,
+    )
+
+
+def _profiled(
+    state: CustomerState, interaction: Interaction
+) -> tuple[CustomerState, dict[str, str]]:
+    """Take over what the publisher says of the customer; the newest by event time holds.
+
+    Returns the state and what changed for the promises (tier, region).
+    """
+    at = interaction.occurred_at
+    updates: dict[str, Any] = {}
+    changes: dict[str, str] = {}
+    if interaction.customer_name and (state.name_at is None or at >= state.name_at):
+        updates |= {"name": interaction.customer_name, "name_at": at}
+    said = interaction.customer_profile
+    if said is not None and (state.profile_at is None or at >= state.profile_at):
+        old = state.profile
+        new = CustomerProfile(
+            tier=said.tier or old.tier,
+            region=said.region or old.region,
+            timezone=said.timezone or old.timezone,
+            language=said.language or old.language,
+        )
+        if (new.tier or Tier.COMMON) != (old.tier or Tier.COMMON):
+            changes["tier"] = str(new.tier)
+        if new.region != old.region:
+            changes["region"] = str(new.region)
+        updates |= {"profile": new, "profile_at": at}
+    return (replace(state, **updates) if updates else state), changes
+
+
+def _kept(state: CustomerState, interaction: Interaction, corrected: bool) -> CustomerState:
+    """Note the interaction in memory, handles, channel use and timeline."""
+    at = interaction.occurred_at
+    channels = dict(state.channels)
+    use = channels.get(interaction.channel)
+    if use is None:
+        channels[interaction.channel] = ChannelUse(at, at, 1)
+    else:
+        channels[interaction.channel] = ChannelUse(
+            min(use.first_at, at), max(use.last_at, at), use.count + (not corrected)
+        )
+    new_handles = [handle for handle in interaction.handles if handle not in state.handles]
+    return replace(
+        state,
+        seen=remember(state.seen, interaction),
+        handles=[*state.handles, *new_handles][:HANDLES] if new_handles else state.handles,
+        channels=channels,
+        interaction_count=state.interaction_count + (not corrected),
+        first_at=min(filter(None, (state.first_at, at))),
+        last_at=max(filter(None, (state.last_at, at))),
+        last_received_at=interaction.received_at,
+        timeline=place(state.timeline, entry_of(interaction), corrected=corrected),
+    )
+
+
+def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook) -> Step:
+    if given.command_id in state.commands_seen:
+        return Step(state, (), Admission.DUPLICATE)
+    state = replace(state, commands_seen=[*state.commands_seen, given.command_id][-COMMANDS_SEEN:])
+    done = take_command(state.complaints, given, rulebook)
+    if done is None:
+        return _kept_waiting(state, given)
+    complaints, effects = done
+    return Step(
+        _with_tier(replace(state, complaints=complaints), given), effects, Admission.ACCEPTED
+    )
+
+
+def _with_tier(state: CustomerState, given: CommandGiven) -> CustomerState:
+    tier = given.command.tier
+    if given.command.action is not Action.CHANGE or tier is None:
+        return state
+    return replace(state, profile=replace(state.profile, tier=tier), profile_at=given.occurred_at)
+
+
+def _kept_waiting(state: CustomerState, given: CommandGiven) -> Step:
+    pending = [*state.pending, given]
+    dropped = pending[:-PENDING_COMMANDS]
+    state = replace(state, pending=pending[-PENDING_COMMANDS:])
+    effects = [RejectCommand(old, NO_COMPLAINT) for old in dropped]
+    return Step(state, effects, Admission.ACCEPTED)
+
+
+def _retry_pending(state: CustomerState, rulebook: Rulebook) -> tuple[CustomerState, list[Effect]]:
+    """A complaint was opened: do what commands that came before it asked for."""
+    effects: list[Effect] = []
+    still: list[CommandGiven] = []
+    for given in state.pending:
+        done = take_command(state.complaints, given, rulebook)
+        if done is None:
+            still.append(given)
+            continue
+        complaints, more = done
+        state = _with_tier(replace(state, complaints=complaints), given)
+        effects += more
+    return replace(state, pending=still), effects
+
+
+def _deadline(state: CustomerState, deadline: DeadlineReached, rulebook: Rulebook) -> Step:
+    now = deadline.read_through_at
+    complaints, effects = reach_deadline(state.complaints, now, rulebook)
+    late = [
+        given
+        for given in state.pending
+        if given.received_at + timedelta(seconds=PENDING_SECONDS) <= now
+    ]
+    if late:
+        state = replace(state, pending=[given for given in state.pending if given not in late])
+        effects = [*effects, *(RejectCommand(given, NO_COMPLAINT) for given in late)]
+    return Step(replace(state, complaints=complaints), effects, Admission.ACCEPTED)
+
+
+def _merged(state: CustomerState, event: CustomersMerged) -> Step:
+    """Nothing joins customers yet: identity keeps them apart and reports the conflict instead."""
+    return Step(state, (), Admission.ACCEPTED)

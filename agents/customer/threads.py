@@ -1,0 +1,172 @@
+"""Conversations of a customer: when they asked, when a person answered, and whether they had to
+come back.
+
+One conversation is one contact. Its first response is the first public answer of a person at or
+after the customer's first word, whatever the order of arrival; what the tables hold of it is kept
+beside it, so that late evidence can take it back before counting anew.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from msgspec.structs import replace
+
+from agents.effects import Measure, Tally
+from schemas.common import ActorType
+from schemas.customer import THREAD_TURNS, THREADS, CountedResponse, Labels, Thread, Turn
+from schemas.interaction import Interaction
+
+REPEAT_WITHIN = timedelta(days=7)
+"""Seven days is the usual window of repeat contact (research: measures, section 9)."""
+
+
+def keep_conversation(
+    threads: Sequence[Thread], interaction: Interaction, labels: Labels
+) -> tuple[list[Thread], list[Tally], Thread | None]:
+    """Fold one interaction into the customer's conversations.
+
+    Returns the conversations, what the tables must add or take back, and the conversation it
+    belongs to.
+    """
+    by_person = interaction.actor.type is ActorType.HUMAN
+    turn = Turn(
+        interaction.interaction_id,
+        interaction.contact_at,
+        interaction.response_at if by_person else None,
+    )
+    if turn.contact_at is None and turn.response_at is None:
+        return list(threads), [], find_thread(threads, interaction)
+    thread = find_thread(threads, interaction)
+    if thread is None:
+        thread = Thread(key=interaction.conversation_key or interaction.interaction_id)
+    others = [other for other in threads if other is not thread and other.key != thread.key]
+    thread = _with_turn(thread, turn, interaction, labels)
+    counted = _count(thread, others, labels)
+    tallies = _difference(thread.counted, counted)
+    moved = counted is not None and (
+        thread.counted is None or thread.counted.contact_at != counted.contact_at
+    )
+    thread = replace(thread, counted=counted)
+    kept = [*others, thread]
+    if moved:  # a contact learned late may be what makes a later one a repeat
+        kept = [_recount(other, kept, tallies) for other in kept]
+        thread = kept[-1]
+    return kept[-THREADS:], tallies, thread
+
+
+def _recount(thread: Thread, threads: Sequence[Thread], tallies: list[Tally]) -> Thread:
+    counted = thread.counted
+    if counted is None:
+        return thread
+    repeat = _repeats(thread, threads, counted.contact_at)
+    if repeat == counted.repeat:
+        return thread
+    corrected = replace(counted, repeat=repeat)
+    tallies.extend(_difference(counted, corrected))
+    return replace(thread, counted=corrected)
+
+
+def find_thread(threads: Sequence[Thread], interaction: Interaction) -> Thread | None:
+    """The conversation an interaction belongs to; an answer that names none goes to the newest
+    unanswered one."""
+    keys = {interaction.conversation_key, *interaction.parent_keys} - {None}
+    for thread in reversed(threads):
+        if thread.key in keys:
+            return thread
+    if not keys and interaction.contact_at is None and interaction.response_at is not None:
+        for thread in reversed(threads):
+            if thread.counted is not None and thread.counted.response_seconds is None:
+                return thread
+    return None
+
+
+def _with_turn(thread: Thread, turn: Turn, interaction: Interaction, labels: Labels) -> Thread:
+    turns = [old for old in thread.turns if old.interaction_id != turn.interaction_id]
+    turns.append(turn)
+    if (
+        len(turns) > THREAD_TURNS
+    ):  # the first ones decide the first response, the last ones what is open
+        turns = turns[: THREAD_TURNS // 2] + turns[-THREAD_TURNS // 2 :]
+    last_at = max(filter(None, (thread.last_at, interaction.occurred_at)))
+    return replace(
+        thread,
+        category=thread.category or labels.category,
+        channel=thread.channel or (labels.channel if turn.contact_at else ""),
+        team=labels.team or thread.team,
+        matter_refs=list(dict.fromkeys([*thread.matter_refs, *interaction.matter_refs])),
+        turns=turns,
+        last_at=last_at,
+    )
+
+
+def _count(thread: Thread, others: Sequence[Thread], labels: Labels) -> CountedResponse | None:
+    contacts = [turn.contact_at for turn in thread.turns if turn.contact_at is not None]
+    if not contacts:
+        return None
+    contact_at = min(contacts)
+    answers = [
+        turn.response_at
+        for turn in thread.turns
+        if turn.response_at is not None and turn.response_at >= contact_at
+    ]
+    return CountedResponse(
+        contact_at=contact_at,
+        labels=replace(
+            labels,
+            channel=thread.channel or labels.channel,
+            team=thread.team,
+            category=thread.category,
+        ),
+        repeat=_repeats(thread, others, contact_at),
+        response_seconds=(min(answers) - contact_at).total_seconds() if answers else None,
+    )
+
+
+def _repeats(thread: Thread, threads: Sequence[Thread], contact_at: datetime) -> bool:
+    earliest = contact_at - REPEAT_WITHIN
+    return any(
+        other.key != thread.key
+        and other.counted is not None
+        and earliest <= other.counted.contact_at < contact_at
+        and is_same_matter(thread, other)
+        for other in threads
+    )
+
+
+def is_same_matter(one: Thread, other: Thread) -> bool:
+    """The same order or ticket, else the same category where neither names one the other does
+    not."""
+    if one.matter_refs and other.matter_refs:
+        return not set(one.matter_refs).isdisjoint(other.matter_refs)
+    return bool(one.category) and one.category == other.category
+
+
+def _difference(old: CountedResponse | None, new: CountedResponse | None) -> list[Tally]:
+    if old == new:
+        return []
+    return [*_tallies(old, -1), *_tallies(new, +1)]
+
+
+def _tallies(counted: CountedResponse | None, count: int) -> list[Tally]:
+    if counted is None:
+        return []
+    labels = labels_of(counted.labels)
+    tallies = [Tally(Measure.CONTACTS, counted.contact_at, labels, None, count)]
+    if counted.repeat:
+        tallies.append(Tally(Measure.REPEAT_CONTACTS, counted.contact_at, labels, None, count))
+    seconds = counted.response_seconds
+    if seconds is not None:
+        at = counted.contact_at + timedelta(seconds=seconds)
+        tallies.append(Tally(Measure.FIRST_RESPONSE, at, labels, seconds, count))
+    return tallies
+
+
+def labels_of(labels: Labels) -> dict[str, str]:
+    """Table labels by dimension name."""
+    return {
+        "channel": labels.channel,
+        "team": labels.team,
+        "category": labels.category,
+        "region": labels.region,
+        "tier": labels.tier,
+    }

@@ -1,0 +1,210 @@
+"""The customer's row: the one state per customer, kept in the changelog of the customer pipeline.
+
+Every list has a named limit; what falls out of a list stays counted. Positional (array-like)
+structs keep an idle customer's row small.
+"""
+
+from datetime import datetime
+
+from msgspec import Struct, field
+
+from schemas.clock import AnnouncedClock, ComplaintEvent
+from schemas.command import CommandGiven
+from schemas.common import CustomerProfile
+from schemas.complaint import Complaint
+from schemas.policy import ComplaintContext
+from schemas.satisfaction import SatisfactionScore
+
+TIMELINE_ENTRIES = 30
+"""Newest interactions shown on the customer's card."""
+TIMELINE_TEXT = 140
+SEEN_DAYS = 8
+"""How long an id is remembered: WhatsApp retries for 7 days, the longest found (research: channels,
+section 7)."""
+SEEN_IDS = 2_000
+"""Most ids remembered per customer within those days: a guard against one bot filling a row."""
+HANDLES = 64
+THREADS = 16
+THREAD_TURNS = 32
+COMPLAINTS = 16
+"""Open and recently closed complaints in a row; closed ones leave first."""
+COMPLAINT_EVENTS = 256
+"""History of one complaint. A longer one keeps its first half and its newest half."""
+SCORES = 64
+SCORE_DAYS = 90
+AMOUNTS = 64
+CURRENCIES = 8
+COMMANDS_SEEN = 256
+PENDING_COMMANDS = 32
+"""Commands that arrived before the complaint they are about: topics are read side by side, so this
+happens."""
+PENDING_SECONDS = 3_600
+"""How long such a command waits before it becomes a dead letter."""
+
+
+class Seen(Struct, array_like=True, frozen=True, gc=False):
+    """An interaction id that has been here: its revision (-1 none), body hash and arrival (epoch
+    seconds)."""
+
+    revision: int
+    body_hash: str
+    received_s: int
+
+
+class ChannelUse(Struct, array_like=True):
+    """How a customer used one channel; counts are interactions."""
+
+    first_at: datetime
+    last_at: datetime
+    count: int
+
+
+class TimelineEntry(Struct, array_like=True, frozen=True):
+    """One line of the customer's history, across all channels."""
+
+    occurred_at: datetime
+    sequence: int
+    interaction_id: str
+    channel: str
+    kind: str
+    direction: str
+    actor_type: str
+    actor_name: str
+    text: str
+    score: float | None
+    conversation_key: str
+
+
+class Turn(Struct, array_like=True, frozen=True):
+    """What one interaction contributed to a conversation: when the customer asked, when a person
+    answered."""
+
+    interaction_id: str
+    contact_at: datetime | None
+    response_at: datetime | None
+
+
+class Labels(Struct, array_like=True, frozen=True):
+    """The table keys a thing was counted under, kept so that it can be taken back from the same
+    cells."""
+
+    channel: str = ""
+    team: str = ""
+    category: str = ""
+    region: str = ""
+    tier: str = ""
+
+
+class CountedResponse(Struct, array_like=True, frozen=True):
+    """What the tables hold of a conversation: its contact, whether it repeats, and its first
+    response."""
+
+    contact_at: datetime
+    labels: Labels
+    repeat: bool
+    response_seconds: float | None
+
+
+class Thread(Struct):
+    """One conversation (call, mail thread, chat) of a customer."""
+
+    key: str
+    category: str = ""
+    matter_refs: list[str] = field(default_factory=list)
+    team: str = ""
+    channel: str = ""
+    turns: list[Turn] = field(default_factory=list)
+    last_at: datetime | None = None
+    counted: CountedResponse | None = None
+
+
+class CountedScore(Struct, array_like=True, frozen=True):
+    """A score and the cells it was counted in; a correction takes it back first."""
+
+    score: SatisfactionScore
+    labels: Labels
+
+
+class CountedAmount(Struct, array_like=True, frozen=True):
+    """A purchase (positive) or refund (negative) in minor units (1/10,000), so that sums are
+    exact."""
+
+    interaction_id: str
+    currency: str
+    minor: int
+    at: datetime
+
+
+class CountedFact(Struct, array_like=True, frozen=True):
+    """One count the tables hold of a complaint; when it is no longer true it is taken back from the
+    same cells."""
+
+    measure: str
+    at: datetime
+    labels: Labels
+    value: float | str | None = None
+
+
+class ComplaintState(Struct):
+    """A complaint in the row: its public record, the history its clocks are computed from, what was
+    announced.
+
+    `judged_at` is the latest instant up to which its clocks were judged; it never goes back.
+    """
+
+    complaint: Complaint
+    context: ComplaintContext
+    history: list[ComplaintEvent] = field(default_factory=list)
+    announced: list[AnnouncedClock] = field(default_factory=list)
+    counted: list[CountedFact] = field(default_factory=list)
+    judged_at: datetime | None = None
+    wake_at: datetime | None = None
+
+
+class CustomerState(Struct, omit_defaults=True):
+    """Everything manyi knows of one customer."""
+
+    customer_id: str
+    name: str = ""
+    name_at: datetime | None = None
+    profile: CustomerProfile = CustomerProfile()
+    profile_at: datetime | None = None
+    handles: list[str] = field(default_factory=list)
+    channels: dict[str, ChannelUse] = field(default_factory=dict)
+    interaction_count: int = 0
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+    last_received_at: datetime | None = None
+    seen: dict[str, Seen] = field(default_factory=dict)
+    timeline: list[TimelineEntry] = field(default_factory=list)
+    threads: list[Thread] = field(default_factory=list)
+    complaints: list[ComplaintState] = field(default_factory=list)
+    complaint_count: int = 0
+    scores: list[CountedScore] = field(default_factory=list)
+    amounts: list[CountedAmount] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
+    purchase_count: int = 0
+    refund_count: int = 0
+    commands_seen: list[str] = field(default_factory=list)
+    pending: list[CommandGiven] = field(default_factory=list)
+
+
+class PartitionState(Struct, omit_defaults=True):
+    """What one partition of `customer-events.v1` counts for the accounting.
+
+    `origin_offsets` is the highest origin offset read per `topic/partition`: an interaction at or
+    below it that is already in its customer's row is intake's own replay after a crash, not a
+    publisher's retry.
+    """
+
+    origin_offsets: dict[str, int] = field(default_factory=dict)
+    counts: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+class IntakeState(Struct, omit_defaults=True):
+    """What intake counted of one source partition: received, rejected and skipped records."""
+
+    received: int = 0
+    rejected: int = 0
+    skipped: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
