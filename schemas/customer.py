@@ -8,7 +8,7 @@ from datetime import datetime
 
 from msgspec import Struct, field
 
-from schemas.clock import AnnouncedClock, ComplaintEvent
+from schemas.clock import Announced, ComplaintEvent
 from schemas.command import CommandGiven
 from schemas.common import CustomerProfile
 from schemas.complaint import Complaint
@@ -155,7 +155,7 @@ class ComplaintState(Struct):
     complaint: Complaint
     context: ComplaintContext
     history: list[ComplaintEvent] = field(default_factory=list)
-    announced: list[AnnouncedClock] = field(default_factory=list)
+    announced: list[Announced] = field(default_factory=list)
     counted: list[CountedFact] = field(default_factory=list)
     judged_at: datetime | None = None
     wake_at: datetime | None = None

@@ -27,8 +27,8 @@ from agents.complaints.sla.announcements import announce
 from agents.complaints.sla.plan import Plan
 from agents.customer.threads import labels_of
 from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
-from schemas.alert import AlertKind, SlaAlert
-from schemas.clock import AnnouncedClock, Announcement, Clock, ClockState, ComplaintEvent
+from schemas.alert import SlaAlert
+from schemas.clock import Announced, Announcement, Clock, ClockState, ComplaintEvent
 from schemas.complaint import ClockView, Complaint, Severity, Stage
 from schemas.customer import COMPLAINT_EVENTS, ComplaintState, CountedFact, Labels
 
@@ -74,8 +74,7 @@ def settle(
     complaint = _complaint_of(state.complaint, progress, clocks)
     counted = _counted(complaint, progress, clocks)
     effects: list[Effect] = [
-        PublishAlert(_alert_of(complaint, announcement, outcome.clocks))
-        for announcement in outcome.announcements
+        PublishAlert(_alert_of(complaint, said)) for said in outcome.announcements
     ]
     effects += _difference(state.counted, counted)
     if not state.history or _signature(complaint) != _signature(state.complaint):
@@ -93,7 +92,7 @@ def settle(
     return settled, effects
 
 
-def _as_told(clock: Clock, announced: Sequence[AnnouncedClock]) -> Clock:
+def _as_told(clock: Clock, announced: Sequence[Announced]) -> Clock:
     """A clock past due that still runs is breached once the deadline said so, not before: an answer
     may be on its way."""
     if clock.state is not ClockState.BREACHED or not clock.is_open:
@@ -208,29 +207,25 @@ def _tally(fact: CountedFact, count: int) -> Tally:
     return Tally(Measure(fact.measure), fact.at, labels_of(fact.labels), fact.value, count)
 
 
-def _alert_of(complaint: Complaint, said: Announcement, clocks: Sequence[Clock]) -> SlaAlert:
-    clock = next(
-        (c for c in clocks if c.target is said.target and c.instance == said.instance), None
-    )
-    started_at = said.started_at or (clock.started_at if clock else complaint.opened_at)
+def _alert_of(complaint: Complaint, said: Announcement) -> SlaAlert:
     return SlaAlert(
         alert_id=str(uuid5(ALERT_NAMESPACE, f"{complaint.complaint_id}/{said.key}")),
-        kind=AlertKind(said.what.value),
+        kind=said.kind,
         target=said.target,
         step=said.step or None,
         to=said.to,
-        clock_started_at=started_at,
+        clock_started_at=said.clock_started_at,
         complaint_id=complaint.complaint_id,
         customer_id=complaint.customer_id,
-        at=(said.breached_at if said.what == AlertKind.BREACHED else None) or said.at,
-        announced_at=said.at,
+        at=said.at,
+        announced_at=said.announced_at,
         due_at=said.due_at,
         breached_at=said.breached_at,
         ended_at=said.ended_at,
-        limit_seconds=clock.limit_seconds if clock else 0.0,
-        used_seconds=clock.used_seconds if clock else 0.0,
+        limit_seconds=said.limit_seconds,
+        used_seconds=said.used_seconds,
         policy=said.policy,
-        policy_version=clock.policy_digest if clock else "",
+        policy_version=said.policy_digest,
         channel=complaint.channel,
         category=complaint.category,
         severity=complaint.severity,
