@@ -59,6 +59,8 @@ class EngineSettings:
     # --- writing ---------------------------------------------------------------------------------
     idempotent: bool = True
     """Idempotent producer; off only where the broker has none (the embedded one)."""
+    exact_end_offsets: bool = True
+    """Off where the broker gives the start of the last batch as the end (the embedded one)."""
     compression: str | None = None
     """`gzip`, `lz4`, `zstd` or None; loopback and rows of a few hundred bytes gain nothing."""
     effect_batch_bytes: int = 512 << 10

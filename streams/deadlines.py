@@ -1,0 +1,250 @@
+"""Waking keys when their time has come, and not before everything that came earlier was read.
+
+A row says when its key wants to be woken (`RecordBatch.put(…, wake_at_ms=…)`). A wake-up due at D
+is fired when D has passed *and* this lane has read past D; then nothing can still arrive that
+happened in time but was only waiting in a queue. Two things tell how far a lane has read:
+
+- **read-through**, by wall clock: at T0 note where all upstream partitions end. Once the whole
+  group has committed past those ends, everything appended before T0 is downstream. Note where the
+  lane's own partition ends then; once the lane has applied that, it has read through T0.
+- **the watermark**, by event time, minus the out-of-orderness allowed: what counts in a long lag.
+
+So a lane that is catching up raises no false alarm, and an idle one fires by wall clock. Firing
+means publishing one record to the lane's own source partition, under the woken key; what it means
+is the step's decision. The step must move the wake-up time on, or the key stays silent until the
+lane is restored again.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import mode
+from aiokafka.errors import KafkaError
+
+from streams.engine import Effect, Engine, Lane, Stage, TopicPartition
+
+__all__ = ["DeadlineService", "DeadlineSettings", "GroupReadThrough", "LaneReadThrough"]
+
+log = logging.getLogger(__name__)
+
+NOTHING_READ = -1
+"""The instant before any: nothing is known to be read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlineSettings:
+    """Limits of the deadline service. Durations in seconds."""
+
+    tick_seconds: float = 1.0
+    """How often to look; a deadline is at most about twice this late when there is no lag."""
+    max_fired_per_tick: int = 5_000
+    """Per lane: a storm of due deadlines must leave room for records."""
+    out_of_orderness_seconds: float = 60.0
+    """How far event time may run backwards in a lane; the watermark stays so far behind."""
+
+
+class GroupReadThrough:
+    """The latest instant such that all records appended upstream before it were processed.
+
+    Pure: it is told the time, ends and committed offsets, and remembers one question at a time.
+    """
+
+    __slots__ = ("_ends", "_sampled_at_ms", "through_ms")
+
+    def __init__(self) -> None:
+        self.through_ms = NOTHING_READ
+        self._sampled_at_ms = NOTHING_READ
+        self._ends: Mapping[TopicPartition, int] | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether a sample is still waiting for the group to get there."""
+        return self._ends is not None
+
+    def sample(self, at_ms: int, ends: Mapping[TopicPartition, int]) -> None:
+        """Note that the partitions ended at `ends` at some moment not before `at_ms`."""
+        self._sampled_at_ms = at_ms
+        self._ends = ends
+
+    def observe(self, reached: Callable[[TopicPartition, int], bool]) -> bool:
+        """Ask `reached(partition, end)` for all; True when `through_ms` moved on."""
+        if self._ends is None or not all(reached(tp, end) for tp, end in self._ends.items()):
+            return False
+        self._ends = None
+        self.through_ms = max(self.through_ms, self._sampled_at_ms)
+        return True
+
+
+class LaneReadThrough:
+    """The latest instant a lane has read through, given ends of its own partition to get to.
+
+    Keeps the oldest unanswered end, so that a lane which is always a little behind still moves on,
+    and the newest, so that it jumps when it has caught up.
+    """
+
+    __slots__ = ("_waiting", "through_ms")
+
+    def __init__(self) -> None:
+        self.through_ms = NOTHING_READ
+        self._waiting: list[tuple[int, int]] = []  # (instant, end), at most two
+
+    def expect(self, through_ms: int, end: int) -> None:
+        """Once the lane has applied everything below `end`, it has read through `through_ms`."""
+        del self._waiting[1:]
+        self._waiting.append((through_ms, end))
+
+    def observe(self, reached: Callable[[int], bool]) -> None:
+        """Ask `reached(end)` for what is waiting."""
+        while self._waiting and reached(self._waiting[0][1]):
+            self.through_ms = max(self.through_ms, self._waiting.pop(0)[0])
+
+
+def horizon_ms(now_ms: int, through_ms: int, watermark_ms: int, out_of_orderness_ms: int) -> int:
+    """Up to which wake-up time a lane may fire; -1 when nothing is known yet.
+
+    The watermark never counts beyond the present: an event that claims to come from the future must
+    not wake anybody early.
+    """
+    by_events = min(watermark_ms - out_of_orderness_ms, now_ms) if watermark_ms >= 0 else -1
+    return max(through_ms, by_events)
+
+
+def _wall_clock_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+class DeadlineService(mode.Service):
+    """Fires due wake-ups of the lanes of one stage. Add it to the app after the engine.
+
+    `upstream` are the source topics whose records become records of this stage (read by the same
+    consumer group). `encode(key, wake_at_ms, read_through_ms)` gives the value of the record to
+    publish; it must be deterministic, because after a crash the same wake-up may fire again.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        stage: Stage,
+        upstream: Sequence[str],
+        encode: Callable[[bytes, int, int], bytes],
+        *,
+        settings: DeadlineSettings | None = None,
+        headers: Sequence[tuple[str, bytes]] = (),
+        clock_ms: Callable[[], int] = _wall_clock_ms,
+        on_fired: Callable[[Lane, Sequence[float]], None] | None = None,
+        **kwargs: object,
+    ) -> None:
+        super().__init__(**kwargs)  # type: ignore[arg-type]  # beacon and loop, given by Faust
+        self.engine = engine
+        self.stage = stage
+        self.upstream = tuple(upstream)
+        self.settings = settings or DeadlineSettings()
+        self._encode = encode
+        self._headers = tuple(headers)
+        self._clock_ms = clock_ms
+        self._on_fired = on_fired
+        self._group = GroupReadThrough()
+        self._lanes: dict[Lane, LaneReadThrough] = {}
+        engine.add_listener(self)
+
+    # --- lanes come and go -----------------------------------------------------------------------
+
+    async def on_restored(self, lane: Lane) -> None:
+        """Begin to look after a lane; it has read nothing yet."""
+        if lane.stage is self.stage:
+            self._lanes[lane] = LaneReadThrough()
+
+    async def on_revoked(self, lane: Lane) -> None:
+        """Forget a lane: its next owner fires."""
+        self._lanes.pop(lane, None)
+
+    # --- what others may ask ---------------------------------------------------------------------
+
+    def read_through_ms(self, lane: Lane) -> int:
+        """The instant a lane has read through by wall clock; -1 when unknown."""
+        tracker = self._lanes.get(lane)
+        return NOTHING_READ if tracker is None else tracker.through_ms
+
+    def overdue_seconds(self) -> dict[Lane, float]:
+        """How long the earliest unfired wake-up of each lane has been due; 0 when none is."""
+        now_ms = self._clock_ms()
+        overdue: dict[Lane, float] = {}
+        for lane in self._lanes:
+            next_ms = lane.wakeups.next_at_ms()
+            overdue[lane] = 0.0 if next_ms is None else max(0, now_ms - next_ms) / 1000
+        return overdue
+
+    # --- work ------------------------------------------------------------------------------------
+
+    @mode.Service.task
+    async def _ticker(self) -> None:
+        while not self.should_stop:
+            await self.sleep(self.settings.tick_seconds)
+            try:
+                if not self.should_stop:
+                    await self.tick()
+            except Exception as error:
+                await self.engine.crash(error)
+                return
+
+    async def tick(self) -> int:
+        """Move the read-through on and fire what is due; returns how many were fired."""
+        if not self._lanes:
+            return 0
+        try:
+            await self._read_through()
+        except KafkaError as error:  # only questions so far: ask again, meanwhile nothing fires
+            log.warning("cannot tell how far the group has read: %r", error)
+        fired = 0
+        for lane in list(self._lanes):
+            fired += await self._fire(lane)
+        return fired
+
+    async def _read_through(self) -> None:
+        engine, group = self.engine, self._group
+        if not group.is_waiting:
+            at_ms = self._clock_ms()  # before the ends: whatever was appended earlier is below them
+            group.sample(at_ms, await engine.end_offsets(engine.partitions_of(self.upstream)))
+        committed = await engine.group_offsets(self.upstream) if self.upstream else {}
+        if group.observe(lambda tp, end: engine.has_reached(tp, max(0, committed[tp]), end)):
+            own = {lane.tp: lane for lane in self._lanes}
+            for tp, end in (await engine.end_offsets(own)).items():
+                if (tracker := self._lanes.get(own[tp])) is not None:
+                    tracker.expect(group.through_ms, end)
+        for lane, tracker in self._lanes.items():
+            tracker.observe(
+                lambda end, lane=lane: engine.has_reached(  # type: ignore[misc]
+                    lane.tp, lane.next_offset, end
+                )
+            )
+
+    async def _fire(self, lane: Lane) -> int:
+        if lane.stopping or (tracker := self._lanes.get(lane)) is None:
+            return 0
+        now_ms = self._clock_ms()
+        through_ms = horizon_ms(
+            now_ms,
+            tracker.through_ms,
+            lane.watermark_ms,
+            int(self.settings.out_of_orderness_seconds * 1000),
+        )
+        due = lane.wakeups.take_due(through_ms, self.settings.max_fired_per_tick)
+        if not due:
+            return 0
+        await self.engine.publish(
+            [
+                Effect(
+                    lane.topic,
+                    lane.partition,
+                    key[1:],  # without the table prefix
+                    self._encode(key[1:], wake_at_ms, through_ms),
+                    self._headers,
+                )
+                for key, wake_at_ms in due
+            ]
+        )
+        if self._on_fired is not None:
+            self._on_fired(lane, [(now_ms - wake_at_ms) / 1000 for _, wake_at_ms in due])
+        return len(due)
