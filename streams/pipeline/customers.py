@@ -1,0 +1,295 @@
+"""The customer pipeline: events of `customer-events.v1` folded into rows, complaints, alerts and
+tables.
+
+The step is pure (`agents.customer.step`); this is where its effects become records and rows.
+"""
+
+import logging
+import math
+import traceback
+from collections import deque
+from collections.abc import AsyncIterable
+from datetime import UTC, datetime
+from typing import Protocol
+from uuid import UUID, uuid5
+
+import msgspec
+
+from agents.complaints.settle import Rulebook
+from agents.customer.step import Step, step, wake_at
+from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
+from agents.satisfaction.board import TallyBoard
+from agents.satisfaction.rollup import RowKey
+from schemas.alert import SlaAlert
+from schemas.command import CommandGiven
+from schemas.complaint import Complaint
+from schemas.customer import CustomerState, PartitionState
+from schemas.events import CustomerEvent, DeadlineReached
+from schemas.interaction import Interaction
+from schemas.rollup import SatisfactionCatalogue
+from schemas.satisfaction import SatisfactionRow
+from streams import topics
+from streams.engine import RecordBatch, SourceRecord
+from streams.pipeline.tables import CATALOGUE, CUSTOMERS, ONLY, PARTITIONS, SATISFACTION
+
+log = logging.getLogger(__name__)
+
+FAILURES_TOLERATED = 20
+"""Events a step may fail on within `FAILURES_AMONG` before the worker stops: one odd record is a
+dead letter, a run of them is a broken release, and a broken release must not turn the whole log
+into dead letters."""
+FAILURES_AMONG = 1_000
+DEADLINE_NAMESPACE = UUID("b0c7a4de-9a52-5d1f-8a3e-8f1f7a2c9d10")
+DETAIL = 2_000
+"""Characters of a traceback kept in a dead letter's header."""
+
+_decode = msgspec.json.Decoder(CustomerEvent).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class CustomerViews(Protocol):
+    """Where applied changes go to be seen."""
+
+    def customer_changed(self, partition: int, state: CustomerState) -> None:
+        """A customer's row changed."""
+
+    def complaint_changed(self, partition: int, complaint: Complaint, name: str) -> None:
+        """A complaint changed; `name` is its customer's."""
+
+    def satisfaction_changed(self, partition: int, key: RowKey, row: SatisfactionRow) -> None:
+        """A satisfaction row changed."""
+
+    def counts_changed(self, partition: int, counts: PartitionState) -> None:
+        """The partition's accounting changed."""
+
+    def alert_published(self, alert: SlaAlert) -> None:
+        """An alert was published."""
+
+
+class TooManyFailuresError(RuntimeError):
+    """The step fails on too many events: stop the worker instead of dead-lettering the log."""
+
+
+class CustomerPipeline:
+    """Folds batches of one worker's customer lanes."""
+
+    def __init__(self, rulebook: Rulebook, views: CustomerViews) -> None:
+        self.rulebook = rulebook
+        self.views = views
+        self._failed: deque[bool] = deque(maxlen=FAILURES_AMONG)
+
+    async def run(self, batches: AsyncIterable[RecordBatch]) -> None:
+        """The Faust agent: fold every batch it is handed."""
+        async for batch in batches:
+            with batch:
+                self.fold(batch)
+
+    def fold(self, batch: RecordBatch) -> None:
+        """Fold one batch: rows, published records, tables and counts, all behind the barrier."""
+        fold = _Fold(self, batch)
+        for record in batch.records:
+            fold.take(record)
+        fold.finish()
+
+    def note_failure(self, failed: bool) -> None:
+        """Keep the ratio of failing events in sight."""
+        self._failed.append(failed)
+        if failed and sum(self._failed) > FAILURES_TOLERATED:
+            raise TooManyFailuresError(
+                f"more than {FAILURES_TOLERATED} of the last {FAILURES_AMONG} events made the "
+                "customer step fail; see the newest dead letters of customer-events.v1 and start a "
+                "version that can fold them"
+            )
+
+
+class _Fold:
+    """The folding of one batch."""
+
+    def __init__(self, pipeline: CustomerPipeline, batch: RecordBatch) -> None:
+        self.pipeline = pipeline
+        self.batch = batch
+        old = batch.get(PARTITIONS, ONLY) or PartitionState()
+        self.counts = PartitionState(
+            dict(old.origin_offsets), {name: dict(counts) for name, counts in old.counts.items()}
+        )
+        self.board = TallyBoard()
+        self.customers: dict[bytes, CustomerState] = {}
+        self.complaints: dict[str, tuple[Complaint, str]] = {}
+        self.alerts: list[SlaAlert] = []
+
+    def take(self, record: SourceRecord) -> None:
+        """Fold one record; what cannot be read or folded becomes a dead letter, and its neighbours
+        go on."""
+        if record.value is None or record.key is None:
+            self._reject(record, "not_an_event", "a customer event has a key and a value")
+            return
+        try:
+            event = _decode(record.value)
+        except msgspec.MsgspecError as error:
+            self._reject(record, "malformed", str(error))
+            return
+        key = event.customer_id.encode()
+        row = self.customers.get(key) or self.batch.get(CUSTOMERS, key)
+        try:
+            result = step(row, event, self.pipeline.rulebook, reread=self._was_read(event))
+        except Exception:
+            log.exception("the customer step failed on %s@%s", self.batch.topic, record.offset)
+            self._reject(record, "step_failed", traceback.format_exc()[-DETAIL:])
+            self.pipeline.note_failure(failed=True)
+            return
+        self.pipeline.note_failure(failed=False)
+        if result.state is not row:
+            self._keep(key, result.state)
+        self._count(event, result)
+        self._act(record, result)
+
+    def _was_read(self, event: CustomerEvent) -> bool:
+        """Whether this partition has read the event's origin before: then it is intake's own second
+        copy."""
+        if not isinstance(event, Interaction):
+            return False
+        origin = event.origin
+        name = f"{origin.topic}/{origin.partition}"
+        read = self.counts.origin_offsets.get(name, -1)
+        if origin.offset > read:
+            self.counts.origin_offsets[name] = origin.offset
+            return False
+        return True
+
+    def _keep(self, key: bytes, state: CustomerState) -> None:
+        self.customers[key] = state
+        at = wake_at(state)
+        self.batch.put(CUSTOMERS, key, state, None if at is None else _wake_ms(at))
+
+    def _count(self, event: CustomerEvent, result: Step) -> None:
+        if isinstance(event, Interaction):
+            name = event.channel.value
+            if not event.quiet:
+                self.batch.advance_watermark(_epoch_ms(event.occurred_at))
+        elif isinstance(event, CommandGiven):
+            name = "commands"
+        else:
+            return
+        counts = self.counts.counts.setdefault(name, {})
+        outcome = result.admission.value
+        counts[outcome] = counts.get(outcome, 0) + 1
+
+    def _act(self, record: SourceRecord, result: Step) -> None:
+        name = result.state.name
+        for effect in result.effects:
+            match effect:
+                case Tally():
+                    self.board.add(effect)
+                case PublishComplaint(complaint):
+                    key = complaint.complaint_id.encode()
+                    self.batch.emit(topics.COMPLAINTS, key, _encode(complaint))
+                    self.complaints[complaint.complaint_id] = (complaint, name)
+                case PublishAlert(alert):
+                    named = msgspec.structs.replace(alert, customer_name=name)
+                    self.batch.emit(topics.SLA_ALERTS, alert.complaint_id.encode(), _encode(named))
+                    self.alerts.append(named)
+                case RejectCommand(given, reason):
+                    self._reject_command(given, reason)
+
+    def _reject_command(self, given: CommandGiven, reason: str) -> None:
+        self.batch.emit(
+            topics.dead_letters_of(topics.COMMANDS),
+            given.customer_id.encode(),
+            _encode(given.command),
+            headers=_reason_headers(
+                "customer",
+                reason,
+                "",
+                given.origin_topic,
+                given.origin_partition,
+                given.origin_offset,
+            ),
+        )
+
+    def _reject(self, record: SourceRecord, reason: str, detail: str) -> None:
+        topic, partition = self.batch.topic, self.batch.partition
+        headers = [
+            *record.headers,
+            *_reason_headers("customer", reason, detail, topic, partition, record.offset),
+        ]
+        self.batch.emit(topics.dead_letters_of(topic), record.key or b"", record.value, headers)
+
+    def finish(self) -> None:
+        """Write tables and counts, and show everything once it is applied."""
+        batch, views, partition = self.batch, self.pipeline.views, self.batch.partition
+        written = self.board.flush(_Rows(batch))
+        batch.put(PARTITIONS, ONLY, self.counts)
+
+        def show() -> None:
+            for state in self.customers.values():
+                views.customer_changed(partition, state)
+            for complaint, name in self.complaints.values():
+                views.complaint_changed(partition, complaint, name)
+            for key, row in written:
+                views.satisfaction_changed(partition, key, row)
+            for alert in self.alerts:
+                views.alert_published(alert)
+            views.counts_changed(partition, self.counts)
+
+        batch.on_applied(show)
+
+
+class _Rows:
+    """The satisfaction rows of a batch, as the tally board wants to see them."""
+
+    def __init__(self, batch: RecordBatch) -> None:
+        self._batch = batch
+
+    def get_row(self, key: bytes) -> SatisfactionRow | None:
+        return self._batch.get(SATISFACTION, key)
+
+    def put_row(self, key: bytes, row: SatisfactionRow) -> None:
+        self._batch.put(SATISFACTION, key, row)
+
+    def delete_row(self, key: bytes) -> None:
+        self._batch.delete(SATISFACTION, key)
+
+    def get_catalogue(self, key: bytes) -> SatisfactionCatalogue | None:
+        return self._batch.get(CATALOGUE, key)
+
+    def put_catalogue(self, key: bytes, entry: SatisfactionCatalogue) -> None:
+        self._batch.put(CATALOGUE, key, entry)
+
+    def delete_catalogue(self, key: bytes) -> None:
+        self._batch.delete(CATALOGUE, key)
+
+
+def _epoch_ms(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
+
+
+def _wake_ms(at: datetime) -> int:
+    """Rounded up: a customer woken a fraction before the instant would find nothing due."""
+    return math.ceil(at.timestamp() * 1000)
+
+
+def encode_deadline(key: bytes, wake_at_ms: int, read_through_ms: int) -> bytes:
+    """The `DeadlineReached` record for a woken customer (for the deadline service)."""
+    customer_id = key.decode()
+    wake = datetime.fromtimestamp(wake_at_ms / 1000, UTC)
+    return _encode(
+        DeadlineReached(
+            deadline_id=str(uuid5(DEADLINE_NAMESPACE, f"{customer_id}/{wake_at_ms}")),
+            customer_id=customer_id,
+            wake_at=wake,
+            read_through_at=datetime.fromtimestamp(read_through_ms / 1000, UTC),
+        )
+    )
+
+
+def _reason_headers(
+    stage: str, reason: str, detail: str, topic: str, partition: int, offset: int
+) -> list[tuple[str, bytes]]:
+    return [
+        ("x-error-stage", stage.encode()),
+        ("x-error-reason", reason.encode()),
+        ("x-error-detail", detail.encode()),
+        ("x-original-topic", topic.encode()),
+        ("x-original-partition", str(partition).encode()),
+        ("x-original-offset", str(offset).encode()),
+    ]

@@ -1,0 +1,24 @@
+"""The tables of both stages: what is kept per lane, under which prefix of the changelog."""
+
+from schemas.customer import CustomerState, IntakeState, PartitionState
+from schemas.rollup import SatisfactionCatalogue
+from schemas.satisfaction import SatisfactionRow
+from streams.engine import Table
+
+CUSTOMERS = Table(name="customers", prefix=b"c", row_type=CustomerState)
+"""customer_id -> the one state of that customer."""
+
+PARTITIONS = Table(name="partitions", prefix=b"p", row_type=PartitionState)
+"""One row per partition: what the accounting counts."""
+
+SATISFACTION = Table(name="satisfaction", prefix=b"s", row_type=SatisfactionRow)
+"""Window, start, dimension, key -> counts of this partition."""
+
+CATALOGUE = Table(name="catalogue", prefix=b"k", row_type=SatisfactionCatalogue)
+"""Which keys and window starts the partition's satisfaction rows have."""
+
+INTAKE = Table(name="intake", prefix=b"i", row_type=IntakeState)
+"""One row per source partition: received, rejected and skipped."""
+
+ONLY = b""
+"""The key of a table that has one row per lane."""
