@@ -1,0 +1,399 @@
+"""Adding tallies to rows: a batch is gathered first, then every row it touches is written once.
+
+A tally belongs to three windows times six dimensions, eighteen rows. Gathering it costs one
+dictionary entry; the spreading is done once per distinct (hour, labels), not once per tally.
+"""
+
+import copy
+import math
+from bisect import insort
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+from agents.effects import Tally
+from agents.satisfaction.rollup import (
+    KEPT_STARTS,
+    KEY_CHARACTERS,
+    KEYS_PER_DIMENSION,
+    OTHER,
+    UNKNOWN,
+    RowKey,
+    encode_row_key,
+    hour_of,
+    label_key,
+    start_of,
+)
+from agents.satisfaction.sketch import LONGEST_SECONDS, bucket_of, grained
+from schemas.rollup import SatisfactionCatalogue
+from schemas.satisfaction import Dimension, DurationSketch, SatisfactionRow, Window
+
+CATALOGUE_KEY = b""
+"""The catalogue entry of the partition; entries of window starts have the head of their rows."""
+
+PRUNED_STARTS = 16
+"""Window starts removed in one flush at most, so that no batch grows without bound."""
+
+GAP_GRAIN = 1 << 20
+"""SERVQUAL gaps count in whole 2^-20 steps, so that their sum is exact in any order."""
+
+_GROUPED = ("channel", "team", "category", "region", "tier")
+_STEPS = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
+_DURATIONS = frozenset({"first_response", "resolution"})
+_TARGETS = frozenset({"met", "breached"})
+_SUMMED = _DURATIONS | {"servqual"}
+_VALUED = _SUMMED | _TARGETS | set(_STEPS)
+
+Label = str | None
+Atom = tuple[str, int | str | None]
+"""A field of the row and the step in it. Texts, not enums: hashing an enum is a Python call."""
+
+SUM = "sum"
+"""The step that gathers the sum of a duration or gap, beside the counts of its buckets."""
+
+Counts = dict[Atom, float]
+ByLabel = dict[Label, Counts]
+Group = tuple[str, str]
+Groups = dict[Group, Counts]
+
+
+class TallyReason(StrEnum):
+    """Why a tally was counted, or not."""
+
+    COUNTED = "counted"
+    OFF_SCALE = "off_scale"
+    NEGATIVE_DURATION = "negative_duration"
+    TOO_LONG = "too_long"
+    NO_VALUE = "no_value"
+    WINDOW_GONE = "window_gone"
+    """Counted, but no longer in a window this old (see `KEPT_STARTS`)."""
+
+
+class RowState(Protocol):
+    """The rows of one partition, as the engine's batch shows them."""
+
+    def get_row(self, key: bytes) -> SatisfactionRow | None:
+        """A satisfaction row, never to be changed in place."""
+        ...
+
+    def put_row(self, key: bytes, row: SatisfactionRow) -> None:
+        """Write a satisfaction row."""
+        ...
+
+    def delete_row(self, key: bytes) -> None:
+        """Remove a satisfaction row."""
+        ...
+
+    def get_catalogue(self, key: bytes) -> SatisfactionCatalogue | None:
+        """A catalogue entry, never to be changed in place."""
+        ...
+
+    def put_catalogue(self, key: bytes, entry: SatisfactionCatalogue) -> None:
+        """Write a catalogue entry."""
+        ...
+
+    def delete_catalogue(self, key: bytes) -> None:
+        """Remove a catalogue entry."""
+        ...
+
+
+class MemoryRows:
+    """Rows in two dictionaries: for the oracle, the journeys and tests."""
+
+    def __init__(self) -> None:
+        self.rows: dict[bytes, SatisfactionRow] = {}
+        self.catalogue: dict[bytes, SatisfactionCatalogue] = {}
+        self.get_row: Callable[[bytes], SatisfactionRow | None] = self.rows.get
+        self.put_row = self.rows.__setitem__
+        self.delete_row = self.rows.__delitem__
+        self.get_catalogue: Callable[[bytes], SatisfactionCatalogue | None] = self.catalogue.get
+        self.put_catalogue = self.catalogue.__setitem__
+        self.delete_catalogue = self.catalogue.__delitem__
+
+
+def apply(tally: Tally, state: RowState) -> TallyReason:
+    """Add one tally to its rows at once. Batches use a `TallyBoard`."""
+    board = TallyBoard()
+    reason = board.add(tally)
+    board.flush(state)
+    return reason
+
+
+class TallyBoard:
+    """Gathers the tallies of a batch of one partition, then writes each row they touch once.
+
+    Over the board's life, `counted` is how many tallies were counted, and `reasons` how many were
+    not, and why.
+    """
+
+    def __init__(
+        self,
+        keys_per_dimension: int = KEYS_PER_DIMENSION,
+        kept_starts: Mapping[Window, int] = KEPT_STARTS,
+    ) -> None:
+        self.counted = 0
+        self.reasons: Counter[TallyReason] = Counter()
+        self._keys_per_dimension = keys_per_dimension
+        self._kept_starts = kept_starts
+        self._hours: dict[int, _Hour] = {}
+
+    def add(self, tally: Tally) -> TallyReason:
+        """Gather one tally. One that cannot be counted changes nothing and says why."""
+        field = tally.measure.value
+        value = tally.value
+        step: int | str | None = None
+        total = 0.0
+        if value is not None or field in _VALUED:
+            reason, step, total = _read(field, value)
+            if reason is not TallyReason.COUNTED:
+                self.reasons[reason] += 1
+                return reason
+        at_hour = hour_of(tally.at)
+        hour = self._hours.get(at_hour)
+        if hour is None:
+            hour = self._hours[at_hour] = _Hour()
+        hour.add(tally.labels, (field, step), tally.count)
+        if field in _SUMMED:
+            hour.add(tally.labels, (field, SUM), total * tally.count)
+        self.counted += 1
+        return TallyReason.COUNTED
+
+    def flush(self, state: RowState) -> list[tuple[RowKey, SatisfactionRow]]:
+        """Write what was gathered; returns the rows as they now are. Removes what has grown old."""
+        if not self._hours:
+            return []
+        hours, self._hours = self._hours, {}
+        shelf = _Shelf(state, self._keys_per_dimension)
+        newest = max(shelf.root.newest_hour, *hours)
+        changes = {at_hour: hour.by_group(shelf) for at_hour, hour in hours.items()}
+        written = []
+        for window, hour, counts_by_group in _by_window(changes):
+            if window is not Window.ALL and hour <= _last_gone(
+                window, newest, self._kept_starts[window]
+            ):
+                self.reasons[TallyReason.WINDOW_GONE] += len(counts_by_group)
+                continue
+            for (dimension, key), counts in counts_by_group.items():
+                parts = RowKey(window, hour, Dimension(dimension), key)
+                encoded = encode_row_key(parts)
+                old = state.get_row(encoded)
+                if old is None:
+                    shelf.note(parts)
+                row = _with_counts(old if old is not None else SatisfactionRow(), counts)
+                state.put_row(encoded, row)
+                written.append((parts, row))
+        shelf.close(newest, self._kept_starts)
+        return written
+
+
+class _Hour:
+    """The counts of one hour: all of them, and per label of each dimension."""
+
+    __slots__ = ("_all", "_by_label")
+
+    def __init__(self) -> None:
+        self._all: Counts = {}
+        self._by_label: tuple[tuple[str, ByLabel], ...] = tuple((name, {}) for name in _GROUPED)
+
+    def add(self, labels: Mapping[str, str], atom: Atom, count: float) -> None:
+        """Count `atom` in the total and under each of its labels."""
+        total = self._all
+        total[atom] = total.get(atom, 0) + count
+        label_of = labels.get
+        for name, by_label in self._by_label:
+            label = label_of(name)
+            counts = by_label.get(label)
+            if counts is None:
+                by_label[label] = {atom: count}
+            else:
+                counts[atom] = counts.get(atom, 0) + count
+
+    def by_group(self, shelf: "_Shelf") -> Groups:
+        """The same counts under the keys their labels have in the partition."""
+        groups: Groups = {(Dimension.ALL.value, ""): self._all}
+        for name, by_label in self._by_label:
+            for label, counts in by_label.items():
+                _add(groups, (name, shelf.key_for(name, label)), counts)
+        return groups
+
+
+class _Shelf:
+    """The catalogue during one flush: read once, written once if it changed."""
+
+    def __init__(self, state: RowState, keys_per_dimension: int) -> None:
+        self._state = state
+        self._limit = keys_per_dimension
+        found = state.get_catalogue(CATALOGUE_KEY)
+        self.root = found if found is not None else SatisfactionCatalogue()
+        self._known = {name: dict.fromkeys(self.root.keys.get(name, ())) for name in _GROUPED}
+        self._starts = {window: list(starts) for window, starts in self.root.starts.items()}
+        self._changed = False
+        self._entries: dict[bytes, dict[str, list[str]]] = {}
+
+    def key_for(self, dimension: str, label: Label) -> str:
+        """The key a label is counted under. A key once known stays known, so taking back works."""
+        key = label_key(label)
+        if key in (UNKNOWN, OTHER):
+            return key
+        known = self._known[dimension]
+        if key not in known:
+            if len(known) >= self._limit:
+                return OTHER
+            known[key] = None
+            self._changed = True
+        return key
+
+    def note(self, parts: RowKey) -> None:
+        """A row is new: enter it under its window start, so that it can be removed one day."""
+        if parts.window is Window.ALL:
+            return
+        starts = self._starts.setdefault(parts.window.value, [])
+        head = _start_key(parts.window, parts.hour)
+        if head not in self._entries:
+            entry = self._state.get_catalogue(head)
+            if entry is None:
+                insort(starts, parts.hour)
+                self._changed = True
+            self._entries[head] = (
+                {} if entry is None else {name: list(keys) for name, keys in entry.keys.items()}
+            )
+        self._entries[head].setdefault(parts.dimension.value, []).append(parts.key)
+
+    def close(self, newest: int, kept_starts: Mapping[Window, int]) -> None:
+        """Write the catalogue and remove the starts that have grown old."""
+        for head, keys in self._entries.items():
+            self._state.put_catalogue(head, SatisfactionCatalogue(keys=keys))
+        for window, kept in kept_starts.items():
+            starts = self._starts.get(window.value, [])
+            last_gone = _last_gone(window, newest, kept)
+            gone = [hour for hour in starts[:PRUNED_STARTS] if hour <= last_gone]
+            for hour in gone:
+                self._remove(window, hour)
+            if gone:
+                self._starts[window.value] = starts[len(gone) :]
+                self._changed = True
+        if self._changed or newest != self.root.newest_hour:
+            keys = {name: list(known) for name, known in self._known.items() if known}
+            self._state.put_catalogue(
+                CATALOGUE_KEY,
+                SatisfactionCatalogue(keys=keys, starts=self._starts, newest_hour=newest),
+            )
+
+    def _remove(self, window: Window, hour: int) -> None:
+        head = _start_key(window, hour)
+        entry = self._state.get_catalogue(head)
+        if entry is None:
+            return
+        for dimension, keys in entry.keys.items():
+            for key in keys:
+                self._state.delete_row(
+                    encode_row_key(RowKey(window, hour, Dimension(dimension), key))
+                )
+        self._state.delete_catalogue(head)
+
+
+def _start_key(window: Window, hour: int) -> bytes:
+    return encode_row_key(RowKey(window, hour, Dimension.ALL, ""))[:5]
+
+
+def _last_gone(window: Window, newest: int, kept: int) -> int:
+    """The youngest start that is too old to be kept once `newest` has been counted."""
+    step = 1 if window is Window.HOUR else 24
+    return start_of(window, newest) - kept * step
+
+
+def _read(field: str, value: float | str | None) -> tuple[TallyReason, int | str | None, float]:
+    """What a value counts as: the step of its field, and what it adds to a sum."""
+    if field in _TARGETS:
+        if isinstance(value, str) and value:
+            return TallyReason.COUNTED, value[:KEY_CHARACTERS], 0.0
+        return TallyReason.NO_VALUE, None, 0.0
+    if value is None or isinstance(value, str) or not math.isfinite(value):
+        return TallyReason.NO_VALUE, None, 0.0
+    if field in _DURATIONS:
+        if value < 0:
+            return TallyReason.NEGATIVE_DURATION, None, 0.0
+        if value > LONGEST_SECONDS:
+            return TallyReason.TOO_LONG, None, 0.0
+        return TallyReason.COUNTED, bucket_of(value), grained(value)
+    if field in _STEPS:
+        low, high = _STEPS[field]
+        step = int(value)
+        fits = low <= step <= high and step == value
+        return (TallyReason.COUNTED if fits else TallyReason.OFF_SCALE), step, 0.0
+    if field == "servqual":
+        return TallyReason.COUNTED, None, round(value * GAP_GRAIN) / GAP_GRAIN
+    return TallyReason.COUNTED, None, 0.0
+
+
+def _by_window(hours: Mapping[int, Groups]) -> Iterator[tuple[Window, int, Groups]]:
+    """The same counts for hours, for the days they lie in, and for all time."""
+    days: dict[int, Groups] = {}
+    everything: Groups = {}
+    for hour, groups in hours.items():
+        yield Window.HOUR, hour, groups
+        day = days.setdefault(start_of(Window.DAY, hour), {})
+        for group, counts in groups.items():
+            _add(day, group, counts)
+    for start, groups in days.items():
+        yield Window.DAY, start, groups
+        for group, counts in groups.items():
+            _add(everything, group, counts)
+    yield Window.ALL, 0, everything
+
+
+def _add(groups: Groups, group: Group, counts: Counts) -> None:
+    total = groups.get(group)
+    if total is None:
+        groups[group] = counts.copy()
+        return
+    for atom, count in counts.items():
+        total[atom] = total.get(atom, 0) + count
+
+
+def _with_counts(old: SatisfactionRow, counts: Counts) -> SatisfactionRow:
+    """`old` plus some counts, as a new row; what no count touches is shared with `old`."""
+    row = copy.copy(old)
+    copied: dict[str, Any] = {}
+    for (field, step), count in counts.items():
+        if not count:
+            continue
+        if field in _DURATIONS:
+            sketch: DurationSketch = copied.get(field) or _own_sketch(row, field, copied)
+            if step == SUM:
+                sketch.sum_seconds += count
+            else:
+                assert isinstance(step, int)
+                sketch.count += int(count)
+                _step_up(sketch.buckets, step, int(count))
+        elif field == "servqual":
+            if step == SUM:
+                row.servqual_gap_sum += count
+            else:
+                row.servqual_count += int(count)
+        elif step is None:
+            setattr(row, field, getattr(row, field) + count)
+        else:
+            histogram = copied.get(field)
+            if histogram is None:
+                histogram = copied[field] = dict(getattr(row, field))
+                setattr(row, field, histogram)
+            _step_up(histogram, step, int(count))
+    return row
+
+
+def _own_sketch(row: SatisfactionRow, field: str, copied: dict[str, Any]) -> DurationSketch:
+    shared: DurationSketch = getattr(row, field)
+    own = DurationSketch(shared.count, shared.sum_seconds, dict(shared.buckets))
+    copied[field] = own
+    setattr(row, field, own)
+    return own
+
+
+def _step_up(histogram: dict[Any, int], step: int | str, count: int) -> None:
+    total = histogram.get(step, 0) + count
+    if total:
+        histogram[step] = total
+    else:
+        histogram.pop(step, None)
