@@ -1,0 +1,265 @@
+"""A changelog partition: restoring, writing, and other writers."""
+
+import asyncio
+
+import pytest
+
+from streams.engine import EngineObserver, EngineSettings, TopicPartition
+from streams.engine.changelog import Changelog
+from streams.engine.envelope import NEVER, applied_of, seal
+from streams.engine.lease import Lease
+from streams.engine.rows import LaneRows
+from streams.engine.writer import Writer
+from tests.engine.fakes import ROWS, Log, Producer, Reader, Record, Row
+
+TP = TopicPartition("log", 0)
+SCOPE_A, SCOPE_B = b"\x01A", b"\x01B"
+
+
+def row(applied: int, count: int = 0, wake: int = NEVER) -> bytes:
+    """A sealed row."""
+    return seal(applied, wake.msgpack.encode(Row(count)))
+
+
+class Foreign(EngineObserver):
+    """Remembers what was told about foreign writes."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[int, int]] = []
+
+    def foreign_writes(self, topic: str, partition: int, records: int, mended: int) -> None:
+        """Note (records, mended)."""
+        self.seen.append((records, mended))
+
+
+class Worker:
+    """One process's view of the changelog in `log`."""
+
+    def __init__(self, producer: Producer, *scopes: bytes, **settings: float) -> None:
+        base = EngineSettings(bootstrap_servers="none", group_id="g", **settings)  # type: ignore[arg-type]
+        self.observer = Foreign()
+        self.log = producer.logs.setdefault(("log", 0), Log())
+        self.changelog = Changelog(
+            TP,
+            base,
+            Writer(producer, base, Lease(0), {}),
+            lambda _settings: Reader(self.log),
+            self.observer,
+        )
+        for scope in scopes or (b"",):
+            self.changelog.lanes[scope] = LaneRows(10)
+
+    def rows(self, scope: bytes = b"") -> LaneRows:
+        """The rows of one lane."""
+        return self.changelog.lanes[scope]
+
+    async def write(self, applied: int, *keys: str, scope: bytes = b"") -> None:
+        """One source batch that sets these keys to `applied`."""
+        sealed = {b"r" + key.encode(): row(applied, applied) for key in keys}
+        await self.changelog.write(scope, sealed, dict.fromkeys(sealed, Row(applied)))
+
+    async def audit(self) -> None:
+        """What the engine does every two seconds."""
+        await self.changelog.audit(self.log.end)
+
+    def counts(self, scope: bytes = b"") -> dict[str, int]:
+        """Live rows as numbers."""
+        return {key.decode(): found.count for key, found in self.rows(scope).items(ROWS)}
+
+
+def last_per_key(log: Log) -> dict[bytes | None, bytes | None]:
+    """What compaction would leave."""
+    return {record.key: record.value for record in log.records}
+
+
+async def test_a_restart_gives_the_rows_written() -> None:
+    """What one worker wrote the next one has, together with its replay guard and wake-up times."""
+    producer = Producer()
+    first = Worker(producer)
+    await first.changelog.restore()
+    await first.write(3, "a", "b")
+    await first.write(5, "b", "c")
+    second = Worker(producer)
+    await second.changelog.restore()
+    assert second.counts() == {"a": 3, "b": 5, "c": 5}
+    assert second.rows().applied == 5
+
+
+async def test_only_the_tail_is_read_when_rows_were_kept() -> None:
+    """A second restore goes on where the first one ended."""
+    producer = Producer()
+    worker = Worker(producer)
+    await worker.write(3, "a")
+    worker.log.records.clear()  # whoever read from the start would see nothing
+    other = Worker(producer)
+    other.changelog.read_to = worker.changelog.read_to
+    await other.write(4, "b")
+    await worker.changelog.restore()
+    assert worker.counts() == {"a": 3, "b": 4}
+
+
+async def test_the_end_of_the_last_batch_is_read_although_the_broker_understates_it() -> None:
+    """Tansu answers with the start of the last batch; nothing of that batch may be missed."""
+    producer = Producer()
+    await Worker(producer).write(3, *"abcdefgh")
+    worker = Worker(producer, restore_records=2)
+    worker.log.reported_end = 1
+    await worker.changelog.restore()
+    assert len(worker.counts()) == 8
+    assert worker.changelog.read_to == 8
+
+
+async def test_a_log_that_ends_in_holes_is_read_to_its_end() -> None:
+    """Compaction and transaction markers leave offsets without records, also at the end."""
+    producer = Producer()
+    worker = Worker(producer)
+    log = worker.log
+    log.append([(b"ra", row(1, 1)), (b"rb", row(1, 1))])
+    log.end = 9
+    await worker.changelog.restore()
+    assert worker.changelog.read_to == 9
+    log.records.clear()
+    log.begin = 9
+    empty = Worker(producer)
+    await empty.changelog.restore()
+    assert (empty.counts(), empty.changelog.read_to) == ({}, 9)
+
+
+async def test_a_log_cut_off_while_reading_ends_the_restore() -> None:
+    """An end that is taken back (unclean leader) must not be waited for."""
+    producer = Producer()
+    worker = Worker(producer)
+    worker.log.append([(b"ra", row(1, 1))])
+
+    class Shrinking(Reader):
+        asked = 0
+
+        async def end_offsets(self, tps: object) -> dict[TopicPartition, int]:
+            self.asked += 1
+            return {TP: 100 if self.asked == 1 else 1}
+
+    worker.changelog._reader_of = lambda _settings: Shrinking(worker.log)
+    await worker.changelog.restore()
+    assert worker.counts() == {"a": 1}
+
+
+async def test_a_restore_writes_again_what_a_stale_owner_overwrote() -> None:
+    """The newest row must also be the last one, or compaction would destroy it."""
+    producer = Producer()
+    owner, stale = Worker(producer), Worker(producer)
+    await owner.write(9, "a", "b")
+    await stale.write(4, "a")
+    fresh = Worker(producer)
+    await fresh.changelog.restore()
+    assert fresh.counts() == {"a": 9, "b": 9}
+    assert applied_of(last_per_key(fresh.log)[b"ra"] or b"") == 9
+
+
+async def test_an_owner_mends_what_was_overwritten_between_its_writes() -> None:
+    """The base offset of an acknowledgement gives a foreign writer away."""
+    producer = Producer()
+    owner, stale = Worker(producer), Worker(producer)
+    await owner.write(9, "a", "b")
+    await stale.write(4, "a", "z")
+    await owner.write(12, "c")
+    await owner.audit()
+    assert owner.observer.seen == [(2, 1)]
+    assert applied_of(last_per_key(owner.log)[b"ra"] or b"") == 9
+    assert not owner.changelog.clean
+
+
+async def test_an_idle_owner_mends_when_it_looks_at_the_end() -> None:
+    """Without writes of its own it still notices, once."""
+    producer = Producer()
+    owner, stale = Worker(producer), Worker(producer)
+    await owner.write(9, "a")
+    await stale.write(4, "a")
+    await owner.audit()
+    assert applied_of(last_per_key(owner.log)[b"ra"] or b"") == 9
+    end = owner.log.end
+    await owner.audit()
+    assert owner.log.end == end
+
+
+async def test_own_writes_are_not_foreign() -> None:
+    """A quiet worker reads nothing back."""
+    producer = Producer()
+    owner = Worker(producer)
+    for applied in range(5):
+        await owner.write(applied, "a")
+        await owner.audit()
+    assert owner.observer.seen == []
+    assert owner.changelog.clean
+
+
+async def test_a_newer_foreign_row_is_left_alone() -> None:
+    """A stale owner must not mend away what the true owner wrote."""
+    producer = Producer()
+    stale, owner = Worker(producer), Worker(producer)
+    await stale.write(4, "a")
+    await owner.write(9, "a")
+    await stale.audit()
+    assert applied_of(last_per_key(owner.log)[b"ra"] or b"") == 9
+
+
+async def test_lanes_share_a_partition_without_mixing() -> None:
+    """Rows of two source topics stand side by side, each under its scope."""
+    producer = Producer()
+    worker = Worker(producer, SCOPE_A, SCOPE_B)
+    await worker.write(5, "k", scope=SCOPE_A)
+    await worker.write(2, "k", scope=SCOPE_B)
+    again = Worker(producer, SCOPE_A, SCOPE_B)
+    await again.changelog.restore()
+    assert (again.counts(SCOPE_A), again.counts(SCOPE_B)) == ({"k": 5}, {"k": 2})
+    assert (again.rows(SCOPE_A).applied, again.rows(SCOPE_B).applied) == (5, 2)
+    only_b = Worker(producer, SCOPE_B)
+    await only_b.changelog.restore()
+    assert only_b.counts(SCOPE_B) == {"k": 2}
+
+
+async def test_a_neighbour_in_another_worker_is_no_foreign_writer_of_ours() -> None:
+    """Another worker may own the other lane of a shared partition."""
+    producer = Producer()
+    ours, theirs = Worker(producer, SCOPE_A), Worker(producer, SCOPE_B)
+    await ours.write(5, "k", scope=SCOPE_A)
+    await theirs.write(2, "k", scope=SCOPE_B)
+    await ours.write(6, "k", scope=SCOPE_A)
+    await ours.audit()
+    assert ours.observer.seen == []
+
+
+async def test_a_deleted_row_gets_its_tombstone_when_it_is_old() -> None:
+    """Then it is gone from memory and, after compaction, from the log."""
+    producer = Producer()
+    worker = Worker(producer, deleted_row_seconds=0.0)
+    await worker.write(1, "a", "b")
+    await worker.changelog.write(b"", {b"ra": seal(2, NEVER, b"")}, {b"ra": None})
+    await worker.write(3, "c")
+    await asyncio.sleep(0.002)
+    await worker.audit()
+    assert last_per_key(worker.log)[b"ra"] is None
+    assert b"ra" not in worker.rows().sealed
+    again = Worker(producer)
+    await again.changelog.restore()
+    assert again.counts() == {"b": 1, "c": 3}
+
+
+async def test_a_failed_write_changes_no_row() -> None:
+    """Rows are swapped in after the acknowledgement, never before."""
+    producer = Producer()
+    worker = Worker(producer)
+    await worker.write(1, "a")
+    producer.fail = OSError("gone")
+    with pytest.raises(OSError, match="gone"):
+        await worker.write(2, "a")
+    assert worker.counts() == {"a": 1}
+
+
+async def test_an_unexpected_key_is_ignored() -> None:
+    """A record without a key in a changelog is nobody's row."""
+    producer = Producer()
+    worker = Worker(producer, SCOPE_A)
+    worker.log.records.append(Record(0, None, row(1)))
+    worker.log.end = 1
+    await worker.changelog.restore()
+    assert worker.counts(SCOPE_A) == {}

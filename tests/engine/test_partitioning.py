@@ -1,0 +1,33 @@
+"""The partition of a key equals that of every other Kafka client."""
+
+import pytest
+
+from streams.engine.partitioning import Partitioner, partition_of
+
+# murmur2 as signed 32 bit integers, from the test suite of Apache Kafka's Java client
+JAVA = [
+    (b"21", -973932308),
+    (b"foobar", -790332482),
+    (b"a-little-bit-long-string", -985981536),
+    (b"a-little-bit-longer-string", -1486304829),
+    (b"lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58897971),
+    (b"abc", 479470107),
+]
+
+
+@pytest.mark.parametrize(("key", "hashed"), JAVA)
+def test_equals_the_java_client(key: bytes, hashed: int) -> None:
+    """`toPositive(murmur2(key)) % partitions`, with and without memory."""
+    for partitions in (1, 4, 8, 13):
+        expected = (hashed & 0x7FFFFFFF) % partitions
+        assert partition_of(key, partitions) == expected
+        assert Partitioner()(key, partitions) == expected
+
+
+def test_the_memory_is_bounded() -> None:
+    """It forgets everything rather than growing, and stays right."""
+    partitioner = Partitioner(limit=10)
+    for number in range(100):
+        key = b"%d" % number
+        assert partitioner(key, 8) == partition_of(key, 8)
+    assert len(partitioner._hashes) <= 10
