@@ -29,7 +29,7 @@ def batch_on(
 async def test_reads_what_was_put_last() -> None:
     """Staged rows beat those of a batch in flight, which beat the live ones."""
     state = LaneRows(10)
-    state.apply({b"rk": seal(1, NEVER.msgpack.encode(Row(1)))}, {}, 0)
+    state.apply({b"rk": seal(1, NEVER, msgspec.msgpack.encode(Row(1)))}, {}, 0)
     first = batch_on(state)
     assert first.get(ROWS, b"k") == Row(1)
     first.put(ROWS, b"k", Row(2))
@@ -44,7 +44,7 @@ async def test_reads_what_was_put_last() -> None:
 async def test_a_deleted_row_is_absent_for_later_batches() -> None:
     """A deletion in flight hides the live row."""
     state = LaneRows(10)
-    state.apply({b"rk": seal(1, NEVER.msgpack.encode(Row(1)))}, {}, 0)
+    state.apply({b"rk": seal(1, NEVER, msgspec.msgpack.encode(Row(1)))}, {}, 0)
     first = batch_on(state)
     first.delete(ROWS, b"k")
     assert batch_on(state, first).get(ROWS, b"k") is None

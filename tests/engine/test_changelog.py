@@ -18,7 +18,7 @@ SCOPE_A, SCOPE_B = b"\x01A", b"\x01B"
 
 def row(applied: int, count: int = 0, wake: int = NEVER) -> bytes:
     """A sealed row."""
-    return seal(applied, wake.msgpack.encode(Row(count)))
+    return seal(applied, wake, msgspec.msgpack.encode(Row(count)))
 
 
 class Foreign(EngineObserver):
