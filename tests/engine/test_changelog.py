@@ -2,6 +2,7 @@
 
 import asyncio
 
+import msgspec
 import pytest
 
 from streams.engine import EngineObserver, EngineSettings, TopicPartition
