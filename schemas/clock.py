@@ -35,9 +35,9 @@ class ComplaintEventKind(enum.StrEnum):
 class ComplaintEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fact in the history of a complaint. Sorted by (`at`, `sequence`, `id`).
 
-    `at` is when it happened (event time, aware UTC), never when it arrived. `id` is unique in the
-    complaint; the same id twice is the same fact. `reason` is that of a pause; `changes` maps fields
-    of `ComplaintContext` (or `attributes.NAME`) to their new values.
+    `at` is when it happened (event time, aware), never when it arrived. The same (`id`, `what`)
+    twice is the same fact. `reason` is that of a pause; `changes` maps fields of
+    `ComplaintContext` (or `attributes.NAME`) to their new values.
     """
 
     at: dt.datetime
@@ -50,7 +50,7 @@ class ComplaintEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ClockState(enum.StrEnum):
-    """Where a clock stands. A breached clock stays breached; `ended` is an end without a verdict."""
+    """Where a clock stands. A breached clock stays breached; `ended` is without a verdict."""
 
     RUNNING = "running"
     PAUSED = "paused"

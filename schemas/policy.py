@@ -87,6 +87,9 @@ class Warn(msgspec.Struct, frozen=True):
     before_seconds: int | None = None
 
 
+DEFAULT_WARNINGS = (Warn("50%", percent=50.0), Warn("80%", percent=80.0))
+
+
 class Escalation(msgspec.Struct, frozen=True):
     """Whom to call, how many wall-clock seconds after the breach, and how often again."""
 
@@ -101,7 +104,7 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     target: Target
     limit: Limit
     calendar: str = BUILT_IN_CALENDAR
-    warn: tuple[Warn, ...] = (Warn("50%", percent=50.0), Warn("80%", percent=80.0))
+    warn: tuple[Warn, ...] = DEFAULT_WARNINGS
     escalate: tuple[Escalation, ...] = ()
     pause_while: tuple[str, ...] | None = None
 
@@ -126,7 +129,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole policy file. `digest` names its content: clocks say by which text they were judged."""
+    """A whole policy file. `digest` names its content: clocks say which text judged them."""
 
     version: int = POLICY_FILE_VERSION
     timezone: str = "UTC"
@@ -137,7 +140,7 @@ class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """Something wrong in a file a person wrote: where, what, and what to do. Line and column from 1."""
+    """Something wrong in a file a person wrote: where (from 1), what, and what to do."""
 
     file: str
     line: int

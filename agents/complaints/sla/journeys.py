@@ -1,0 +1,310 @@
+"""Runs journeys on a virtual clock and tells, readably, where they differ from what was expected.
+
+`JourneyDriver` is what a journey needs of the world. `ClockDriver` drives the clocks directly; the
+customer pipeline has a driver of its own, so that the same file also proves the steps of
+production.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from agents.complaints.sla.announcements import announce
+from agents.complaints.sla.clocks import evaluate
+from agents.complaints.sla.durations import format_duration
+from agents.complaints.sla.journey_file import (
+    Expected,
+    Journey,
+    JourneyEvent,
+    format_instant,
+    parse_journeys,
+)
+from agents.complaints.sla.plan import TARGETS, Plan
+from agents.complaints.sla.yaml_reader import PolicyError
+from schemas.alert import AlertKind
+from schemas.clock import Announced, Announcement, Clock, ComplaintEvent, ComplaintEventKind
+from schemas.policy import ComplaintContext
+
+MAX_WAKES = 100_000
+"""Deadlines fired in one journey: more is a loop, not a complaint."""
+
+KIND_ORDER = {kind: position for position, kind in enumerate(AlertKind)}
+TARGET_ORDER = {target: position for position, target in enumerate(TARGETS)}
+
+
+class JourneyDriver(Protocol):
+    """One complaint in a world whose clock the journey moves.
+
+    `arrive` hands over an event that becomes known at `event.arrives`. `advance` fires every
+    deadline that is due up to and including `to`; an event that arrives at the very instant of a
+    deadline has been handed over before it.
+    """
+
+    def arrive(self, event: JourneyEvent) -> None:
+        """Learn of an event, at `event.arrives`."""
+
+    def advance(self, to: dt.datetime, *, inclusive: bool) -> None:
+        """Fire the deadlines before `to`, and those at `to` where `inclusive`."""
+
+    def clocks(self) -> Sequence[Clock]:
+        """Every clock as it stands now, in order of start."""
+
+    @property
+    def announced(self) -> Sequence[Announcement]:
+        """Everything announced so far, in order."""
+
+
+DriverFactory = Callable[[Journey], JourneyDriver]
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """A line that is missing (`-`), not expected (`+`), or equal ( ), for the diff."""
+
+    sign: str
+    text: str
+
+
+class JourneyResult(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of one journey. It passed if no difference was found."""
+
+    journey: Journey
+    differences: list[Difference]
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything expected, and nothing else, happened."""
+        return all(difference.sign == " " for difference in self.differences)
+
+
+class ClockDriver:
+    """Drives `evaluate` and `announce` directly."""
+
+    def __init__(self, journey: Journey) -> None:
+        self._plan = Plan(journey.policy)
+        self._customer = journey.customer
+        self._attributes = journey.attributes
+        self._context = ComplaintContext()
+        self._history: list[ComplaintEvent] = []
+        self._memory: list[Announced] = []
+        self._announced: list[Announcement] = []
+        self._wake: dt.datetime | None = None
+        self._now = dt.datetime.min.replace(tzinfo=dt.UTC)
+
+    def arrive(self, event: JourneyEvent) -> None:
+        """Add it to the history, and announce what it resolves."""
+        known = self._complaint_event(event)
+        if known is None:
+            return
+        if event.complaint is not None and not self._history:
+            self._context = ComplaintContext(
+                channel=event.channel,
+                attributes=self._attributes,
+                **(self._customer | event.complaint),
+            )
+        self._history.append(known)
+        self._announce(event.arrives, fire=False)
+
+    def advance(self, to: dt.datetime, *, inclusive: bool) -> None:
+        """Fire one deadline after the other, each at its own instant."""
+        for _ in range(MAX_WAKES):
+            wake = None if self._wake is None else max(self._wake, self._now)
+            if wake is None or wake > to or (wake == to and not inclusive):
+                self._now = max(self._now, to)
+                return
+            self._announce(wake, fire=True)
+        raise RuntimeError(f"more than {MAX_WAKES} deadlines in one journey")
+
+    def clocks(self) -> list[Clock]:
+        """Every clock now."""
+        return evaluate(self._history, self._plan, self._context, self._now)
+
+    @property
+    def announced(self) -> list[Announcement]:
+        """Everything announced so far."""
+        return self._announced
+
+    def _announce(self, now: dt.datetime, *, fire: bool) -> None:
+        self._now = now
+        outcome = announce(self._memory, self._history, self._plan, self._context, now, fire=fire)
+        self._memory = outcome.announced
+        self._announced.extend(outcome.announcements)
+        self._wake = outcome.wake_at
+
+    def _complaint_event(self, event: JourneyEvent) -> ComplaintEvent | None:
+        what = _KINDS.get(event.command or event.actor)
+        if what is None:
+            return None
+        if event.complaint is not None:
+            what = ComplaintEventKind.OPENED
+        return ComplaintEvent(
+            at=event.at,
+            id=f"event-{event.number}",
+            what=what,
+            sequence=event.number,
+            channel=event.channel,
+            reason=event.reason,
+            changes=event.changes,
+        )
+
+
+_KINDS = {
+    "customer": ComplaintEventKind.CUSTOMER_MESSAGE,
+    "staff": ComplaintEventKind.HUMAN_REPLY,
+    "bot": ComplaintEventKind.BOT_REPLY,
+    "acknowledge": ComplaintEventKind.ACKNOWLEDGED,
+    "pause": ComplaintEventKind.PAUSED,
+    "resume": ComplaintEventKind.RESUMED,
+    "resolve": ComplaintEventKind.RESOLVED,
+    "reopen": ComplaintEventKind.REOPENED,
+    "change": ComplaintEventKind.CHANGED,
+}
+"""Notes are not here: what stays inside the house moves no clock."""
+
+
+def run_journey(journey: Journey, make_driver: DriverFactory = ClockDriver) -> JourneyResult:
+    """Let the journey happen, then compare."""
+    driver = make_driver(journey)
+    for event in journey.events:
+        if event.arrives > journey.until:
+            break
+        driver.advance(event.arrives, inclusive=False)
+        driver.arrive(event)
+    driver.advance(journey.until, inclusive=True)
+    zone = ZoneInfo(journey.zone)
+    differences: list[Difference] = []
+    if journey.clocks is not None:
+        found = [_clock_fields(clock, zone) for clock in driver.clocks()]
+        differences += _compare("clock", journey.clocks, found)
+    if journey.announced is not None:
+        spoken = sorted(driver.announced, key=_announcement_order)
+        found = [_announcement_fields(announcement, zone) for announcement in spoken]
+        differences += _compare("announced", journey.announced, found)
+    return JourneyResult(journey=journey, differences=differences)
+
+
+def run_policy_tests(
+    documents: Iterable[tuple[str, str]],
+    out: Callable[[str], None],
+    make_driver: DriverFactory = ClockDriver,
+) -> int:
+    """Run the journeys of all (file name, text) pairs: a line each, a diff where one fails.
+
+    Returns the exit code: 0 if all passed, 1 if one differs, 2 if a file cannot be read or holds no
+    journey at all.
+    """
+    passed = failed = broken = 0
+    for file, text in documents:
+        try:
+            journeys = parse_journeys(text, file)
+        except PolicyError as error:
+            broken += 1
+            for problem in error.problems:
+                out(str(problem))
+            continue
+        for journey in journeys:
+            result = run_journey(journey, make_driver)
+            passed, failed = passed + result.passed, failed + (not result.passed)
+            for line in format_result(result):
+                out(line)
+    out(f"{passed} passed, {failed} failed" + (f", {broken} files unreadable" if broken else ""))
+    if broken or not passed + failed:
+        return 2
+    return 1 if failed else 0
+
+
+def format_result(result: JourneyResult) -> list[str]:
+    """`ok` and the sentence of the journey, or `FAIL` and a diff."""
+    journey = result.journey
+    verdict = "ok  " if result.passed else "FAIL"
+    lines = [f"{verdict} {journey.name}: {journey.says}".rstrip(": ")]
+    if not result.passed:
+        lines.append(f"     {journey.file}:{journey.line}  (- expected, + happened)")
+        lines += [f"   {item.sign} {item.text}" for item in result.differences]
+    return lines
+
+
+def _announcement_order(announcement: Announcement) -> tuple[dt.datetime, int, int]:
+    return (
+        announcement.announced_at,
+        KIND_ORDER[announcement.kind],
+        TARGET_ORDER[announcement.target],
+    )
+
+
+def _clock_fields(clock: Clock, zone: ZoneInfo) -> dict[str, str]:
+    def show(at: dt.datetime | None) -> str:
+        return "" if at is None else format_instant(at, zone)
+
+    return {
+        "target": clock.target,
+        "started": show(clock.started_at),
+        "due": show(clock.due_at),
+        "state": clock.state,
+        "breached": show(clock.breached_at),
+        "ended": show(clock.ended_at),
+        "used": format_duration(clock.used_seconds),
+    }
+
+
+def _announcement_fields(announcement: Announcement, zone: ZoneInfo) -> dict[str, str]:
+    return {
+        "at": format_instant(announcement.announced_at, zone),
+        "what": announcement.kind,
+        "target": announcement.target,
+        "for": announcement.step,
+    }
+
+
+def _compare(
+    label: str, expected: Sequence[Expected], found: Sequence[dict[str, str]]
+) -> list[Difference]:
+    """Line up what was expected with what happened; a field left out is not compared."""
+    lines: list[Difference] = []
+    wanted, happened = 0, 0
+    for wanted_to, happened_to in [*_matches(expected, found), (len(expected), len(found))]:
+        lines += [
+            Difference("-", f"{label} {_show(item.fields)}  (line {item.line})")
+            for item in expected[wanted:wanted_to]
+        ]
+        lines += [Difference("+", f"{label} {_show(item)}") for item in found[happened:happened_to]]
+        if wanted_to < len(expected):
+            lines.append(Difference(" ", f"{label} {_show(expected[wanted_to].fields)}"))
+        wanted, happened = wanted_to + 1, happened_to + 1
+    return lines
+
+
+def _matches(
+    expected: Sequence[Expected], found: Sequence[dict[str, str]]
+) -> list[tuple[int, int]]:
+    """The longest common subsequence: pairs of positions that agree, in order."""
+    rows, columns = len(expected), len(found)
+    best = [[0] * (columns + 1) for _ in range(rows + 1)]
+    for i in range(rows - 1, -1, -1):
+        for j in range(columns - 1, -1, -1):
+            if _agrees(expected[i], found[j]):
+                best[i][j] = best[i + 1][j + 1] + 1
+            else:
+                best[i][j] = max(best[i + 1][j], best[i][j + 1])
+    pairs, i, j = [], 0, 0
+    while i < rows and j < columns:
+        if _agrees(expected[i], found[j]) and best[i][j] == best[i + 1][j + 1] + 1:
+            pairs.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i + 1][j] >= best[i][j + 1]:
+            i += 1
+        else:
+            j += 1
+    return pairs
+
+
+def _agrees(expected: Expected, found: dict[str, str]) -> bool:
+    return all(found[key] == text for key, text in expected.fields.items())
+
+
+def _show(fields: dict[str, str]) -> str:
+    return ", ".join(f"{key}: {text}" for key, text in fields.items() if text)

@@ -1,0 +1,271 @@
+"""A policy file as people write it -> `PolicySet`, or every problem with its line and remedy."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from agents.complaints.sla.calendar_file import read_calendars, read_zone
+from agents.complaints.sla.durations import format_limit, parse_duration, parse_limit
+from agents.complaints.sla.plan import PAUSABLE, TARGETS
+from agents.complaints.sla.yaml_reader import Node, PolicyError, Reader, ScalarNode, entry, suggest
+from schemas.common import Channel, Tier
+from schemas.complaint import Severity
+from schemas.policy import (
+    BUILT_IN_CALENDAR,
+    DEFAULT_REOPEN_WITHIN_SECONDS,
+    DEFAULT_WARNINGS,
+    POLICY_FILE_VERSION,
+    Calendar,
+    Condition,
+    Escalation,
+    Limit,
+    Policy,
+    PolicySet,
+    Problem,
+    Promise,
+    Target,
+    Warn,
+)
+
+__all__ = ["PolicyError", "check_policy", "parse_policy", "read_policy"]
+
+MAX_NAME = 64
+"""Names of policies and of people to call become labels of alerts and metrics."""
+
+MIN_REPEAT_SECONDS = 60
+"""Calling somebody more often than every minute drowns the call."""
+
+TOP_KEYS = ("version", "timezone", "reopen_within", "calendars", "policies")
+CONDITION_KEYS = (
+    "tier", "channel", "severity", "category", "region", "language", "kind", "attributes",
+)  # fmt: skip
+KNOWN_VALUES: dict[str, tuple[str, ...]] = {
+    "tier": tuple(Tier),
+    "channel": tuple(Channel),
+    "severity": tuple(Severity),
+}
+
+
+def parse_policy(text: str, file: str = "policy.yaml") -> PolicySet:
+    """The policy set of a YAML text. Raises PolicyError with every problem found."""
+    reader = Reader(file)
+    documents = reader.documents(text)
+    if len(documents) != 1:
+        message = "the file is empty" if not documents else "the file has several documents"
+        raise PolicyError(
+            [Problem(file=file, line=1, column=1, message=message, fix="write one policy file")]
+        )
+    policy_set = read_policy(reader, documents[0], digest_of(text))
+    reader.done()
+    return policy_set
+
+
+def check_policy(documents: Iterable[tuple[str, str]]) -> list[Problem]:
+    """All problems of (file name, text) pairs; none if every file can be used."""
+    problems: list[Problem] = []
+    for file, text in documents:
+        try:
+            parse_policy(text, file)
+        except PolicyError as error:
+            problems.extend(error.problems)
+    return problems
+
+
+def digest_of(text: str) -> str:
+    """Names the content of a policy file."""
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def read_policy(reader: Reader, root: Node, digest: str) -> PolicySet:
+    """The policy set of a YAML node; what is wrong is left with the reader."""
+    fields = reader.mapping(root, "the policy file", TOP_KEYS, required=("version", "policies"))
+    version = entry(fields, "version")
+    if version is not None and reader.text(version, "version") != str(POLICY_FILE_VERSION):
+        reader.problem(version, "this version is not known", f"write {POLICY_FILE_VERSION}")
+    zone_node, reopen_node = entry(fields, "timezone"), entry(fields, "reopen_within")
+    zone = None if zone_node is None else read_zone(reader, zone_node, customer=False)
+    reopen = None
+    if reopen_node is not None:
+        reopen = reader.parsed(reopen_node, "reopen_within", parse_duration)
+    calendars = read_calendars(reader, entry(fields, "calendars"))
+    policies_node = entry(fields, "policies")
+    policies = () if policies_node is None else _policies(reader, policies_node, calendars)
+    return PolicySet(
+        timezone=zone or "UTC",
+        reopen_within_seconds=DEFAULT_REOPEN_WITHIN_SECONDS if reopen is None else reopen,
+        calendars=tuple(calendars.values()),
+        policies=policies,
+        digest=digest,
+    )
+
+
+def _policies(reader: Reader, node: Node, calendars: dict[str, Calendar]) -> tuple[Policy, ...]:
+    items = reader.sequence(node, "policies")
+    policies: list[Policy] = []
+    names: set[str] = set()
+    for position, item in enumerate(items):
+        policy = _policy(reader, item, calendars)
+        if policy.name in names:
+            reader.problem(item, f"two policies are named {policy.name!r}", "rename one")
+        names.add(policy.name)
+        last = position == len(items) - 1
+        if last and policy.when:
+            reader.problem(
+                item,
+                f"the last policy, {policy.name!r}, has a `when`, so some complaints have none",
+                "end with a policy without `when`, for everyone",
+            )
+        if not last and not policy.when:
+            reader.problem(
+                item,
+                f"policy {policy.name!r} has no `when`, so those below it never hold",
+                "move it to the end, or say `when` it holds",
+            )
+        policies.append(policy)
+    if not items and not reader.problems:
+        reader.problem(node, "there is no policy", "write at least one, without `when`")
+    return tuple(policies)
+
+
+def _policy(reader: Reader, node: Node, calendars: dict[str, Calendar]) -> Policy:
+    fields = reader.mapping(
+        node,
+        "a policy",
+        ("name", "when", "targets", "bot_replies_count"),
+        required=("name", "targets"),
+    )
+    name_node, when_node = entry(fields, "name"), entry(fields, "when")
+    bots = entry(fields, "bot_replies_count")
+    promises: tuple[Promise, ...] = ()
+    if "targets" in fields:
+        targets = reader.mapping(fields["targets"][1], "targets", TARGETS)
+        if not targets and not reader.problems:
+            reader.problem(fields["targets"][1], "nothing is promised", "name a target")
+        read = {name: _promise(reader, Target(name), targets[name][1], calendars)
+                for name in targets}  # fmt: skip
+        promises = tuple(read[target] for target in TARGETS if target in read)
+    return Policy(
+        name=_name(reader, name_node, "name") if name_node is not None else "",
+        when=() if when_node is None else _conditions(reader, when_node),
+        promises=promises,
+        bot_replies_count=bots is not None and reader.flag(bots, "bot_replies_count"),
+    )
+
+
+def _name(reader: Reader, node: Node, what: str) -> str:
+    name = reader.text(node, what) or ""
+    if len(name) > MAX_NAME:
+        reader.problem(node, f"{what} is longer than {MAX_NAME} characters", "shorten it")
+    return name
+
+
+def _conditions(reader: Reader, node: Node) -> tuple[Condition, ...]:
+    conditions: list[Condition] = []
+    fields = reader.mapping(node, "when", CONDITION_KEYS)
+    if not fields and not reader.problems:
+        reader.problem(node, "`when` has no condition", "remove it, or name one")
+    for key, (_, value) in fields.items():
+        if key == "attributes":
+            for name, (_, values) in reader.mapping(value, "attributes", None).items():
+                found = reader.texts(values, f"attributes.{name}")
+                conditions.append(Condition(f"attributes.{name}", found))
+            continue
+        found = reader.texts(value, key)
+        known = KNOWN_VALUES.get(key)
+        for text in found:
+            if known is not None and text not in known:
+                reader.problem(value, f"no {key} is named {text!r}", suggest(text, known))
+        if not found and not reader.problems:
+            reader.problem(value, f"{key} can be nothing", "name at least one value")
+        conditions.append(Condition(key, found))
+    return tuple(conditions)
+
+
+def _promise(reader: Reader, target: Target, node: Node, calendars: dict[str, Calendar]) -> Promise:
+    key = "every" if target is Target.UPDATE else "within"
+    fields = reader.mapping(
+        node, target, (key, "calendar", "warn", "escalate", "pause_while"), required=(key,)
+    )
+    limit_node, calendar_node = entry(fields, key), entry(fields, "calendar")
+    limit = None
+    if limit_node is not None:
+        limit = reader.parsed(limit_node, f"{target}.{key}", parse_limit)
+    calendar = BUILT_IN_CALENDAR
+    if calendar_node is not None:
+        calendar = reader.text(calendar_node, "calendar") or calendar
+        if calendar not in calendars:
+            fix = suggest(calendar, calendars)
+            reader.problem(calendar_node, f"no calendar is named {calendar!r}", fix)
+    warn_node, escalate_node = entry(fields, "warn"), entry(fields, "escalate")
+    return Promise(
+        target=target,
+        limit=limit or Limit(seconds=1),
+        calendar=calendar,
+        warn=DEFAULT_WARNINGS if warn_node is None else _warnings(reader, warn_node, limit),
+        escalate=() if escalate_node is None else _ladder(reader, escalate_node),
+        pause_while=_pause_while(reader, target, entry(fields, "pause_while")),
+    )
+
+
+def _pause_while(reader: Reader, target: Target, node: Node | None) -> tuple[str, ...] | None:
+    if node is None:
+        return None
+    if target not in PAUSABLE:
+        reader.problem(node, f"{target} never pauses", "remove `pause_while` here")
+    return reader.texts(node, "pause_while")
+
+
+def _warnings(reader: Reader, node: Node, limit: Limit | None) -> tuple[Warn, ...]:
+    warnings: list[Warn] = []
+    for item in reader.sequence(node, "warn"):
+        warn = reader.parsed(item, "warn", parse_warn)
+        if warn is None:
+            continue
+        if any(warn.name == other.name for other in warnings):
+            reader.problem(item, f"{warn.name} stands here twice", "remove one")
+        if limit and limit.seconds and (warn.before_seconds or 0) >= limit.seconds:
+            fix = f"the promise is {format_limit(limit)} long, warn later"
+            reader.problem(item, f"{warn.name} is before the clock starts", fix)
+        warnings.append(warn)
+    return tuple(warnings)
+
+
+def parse_warn(text: str) -> Warn:
+    """`80%` of the limit, or `-5m` before due. Raises ValueError."""
+    how = "write a share like 80%, or a time before due like -5m"
+    if text.endswith("%"):
+        number = text[:-1]
+        if not number.replace(".", "", 1).isdecimal() or not number.isascii() or len(number) > 8:
+            raise ValueError(f"{text!r} is not a share: {how}")
+        percent = float(number)
+        if not 0 < percent < 100:
+            raise ValueError(f"{text!r} is not between 0% and 100%: {how}")
+        return Warn(text, percent=percent)
+    if not text.startswith("-"):
+        raise ValueError(f"{text!r} is not a warning: {how}")
+    seconds = parse_duration(text[1:])
+    if seconds == 0:
+        raise ValueError(f"{text!r} is no time before due: {how}")
+    return Warn(text, before_seconds=seconds)
+
+
+def _ladder(reader: Reader, node: Node) -> tuple[Escalation, ...]:
+    steps: list[Escalation] = []
+    for item in reader.sequence(node, "escalate"):
+        fields = reader.mapping(
+            item, "an escalation", ("after", "to", "repeat"), required=("after", "to")
+        )
+        if "after" not in fields or "to" not in fields:
+            continue
+        after = reader.parsed(fields["after"][1], "after", parse_duration)
+        to_node, repeat_node = fields["to"][1], entry(fields, "repeat")
+        if isinstance(to_node, ScalarNode) and "#" in to_node.value:
+            reader.problem(to_node, "a name with #", "repeats are numbered with it; rename it")
+        repeat = None
+        if repeat_node is not None:
+            repeat = reader.parsed(repeat_node, "repeat", parse_duration)
+            if repeat is not None and repeat < MIN_REPEAT_SECONDS:
+                reader.problem(repeat_node, "repeat is shorter than a minute", "write 1m or more")
+        steps.append(Escalation(after or 0, _name(reader, to_node, "to"), repeat))
+    return tuple(steps)
