@@ -1,0 +1,43 @@
+"""The Faust app: agents, services, life cycle and web. Its delivery path is not used (see `streams.engine`)."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import faust
+
+APP_ID = "manyi"
+
+
+class NoKafka(faust.App.BootStrategy):  # type: ignore[misc]  # faust ships without types for it
+    """Faust without its own consumer, producer, conductor and tables: the engine brings those."""
+
+    enable_kafka = False
+
+
+class ManyiApp(faust.App):  # type: ignore[misc]  # see above
+    """A Faust app whose records come through the engine."""
+
+    BootStrategy = NoKafka
+
+
+def create_app(
+    bootstrap_servers: str, *, port: int, host: str, data_directory: Path | None = None
+) -> Any:
+    """Create the app. `port` and `host` are where its web server listens."""
+    first = bootstrap_servers.split(",")[0]
+    app = ManyiApp(
+        APP_ID,
+        broker=f"kafka://{first}",  # never dialled; Faust wants one
+        store="memory://",
+        web_enabled=True,
+        web_port=port,
+        web_bind=host,
+        web_host="localhost",
+        datadir=str(data_directory or Path(tempfile.gettempdir()) / "manyi-faust"),
+        autodiscover=False,
+    )
+    # Without Faust's table recovery nobody opens the channels; it must happen before the first
+    # batch, because opening them also empties them.
+    app.flow_control.resume()
+    return app

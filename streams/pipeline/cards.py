@@ -1,0 +1,75 @@
+"""The customer's card, as people read it, from the customer's row."""
+
+from agents.complaints.matter import is_open
+from agents.customer.value import amount_text
+from schemas.common import Tier
+from schemas.customer import CountedScore, CustomerState, TimelineEntry
+from schemas.view import (
+    CARD_COMPLAINTS,
+    CARD_HANDLES,
+    CARD_SCORES,
+    CARD_TIMELINE_ENTRIES,
+    ChannelCard,
+    CustomerCard,
+    ScoreCard,
+    TimelineCard,
+)
+
+
+def card_of(state: CustomerState) -> CustomerCard:
+    """The card of one customer; lists are cut to what the card shows, newest kept."""
+    profile = state.profile
+    open_complaints = [c.complaint.complaint_id for c in state.complaints if is_open(c)]
+    return CustomerCard(
+        customer_id=state.customer_id,
+        name=state.name,
+        tier=profile.tier or Tier.COMMON,
+        region=profile.region or "",
+        timezone=profile.timezone or "",
+        language=profile.language or "",
+        handles=state.handles[:CARD_HANDLES],
+        channels={
+            name: ChannelCard(use.first_at, use.last_at, use.count)
+            for name, use in state.channels.items()
+        },
+        interaction_count=state.interaction_count,
+        first_at=state.first_at,
+        last_at=state.last_at,
+        timeline=[_line(entry) for entry in state.timeline[-CARD_TIMELINE_ENTRIES:]],
+        open_complaints=open_complaints[-CARD_COMPLAINTS:],
+        complaint_count=state.complaint_count,
+        scores=[_score(counted) for counted in state.scores[-CARD_SCORES:]],
+        purchases={currency: amount_text(minor) for currency, minor in state.totals.items()},
+        purchase_count=state.purchase_count,
+        refund_count=state.refund_count,
+    )
+
+
+def _line(entry: TimelineEntry) -> TimelineCard:
+    return TimelineCard(
+        interaction_id=entry.interaction_id,
+        occurred_at=entry.occurred_at,
+        channel=entry.channel,
+        kind=entry.kind,
+        direction=entry.direction,
+        actor_type=entry.actor_type,
+        actor_name=entry.actor_name,
+        text=entry.text,
+        score=entry.score,
+    )
+
+
+def _score(counted: CountedScore) -> ScoreCard:
+    score = counted.score
+    return ScoreCard(
+        instrument=score.instrument,
+        score=score.score,
+        scale_min=score.scale_min,
+        scale_max=score.scale_max,
+        unit_score=score.unit_score,
+        rated_at=score.rated_at,
+        channel=counted.labels.channel,
+        dimension=score.dimension,
+        expected=score.expected,
+        perceived=score.perceived,
+    )
