@@ -180,7 +180,7 @@ def _partition_difference(wanted: Topic, found: int) -> Difference:
             "must agree, and so must customer-events.v1 and its changelog"
         ),
         mend=(
-            f"set the number of partitions to {found} in manyi's settings, or start on new topics; "
+            f"set MANYI_PARTITIONS={found}, or start on new topics; "
             "adding partitions to topics with data moves keys away from their state"
         ),
     )

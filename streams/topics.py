@@ -203,8 +203,8 @@ def _changelog(name: str, about: str, partitions: int) -> Topic:
     return Topic(
         name=name,
         about=about,
-        key="table prefix + key",
-        record="row (bytes)",
+        key="table + key",
+        record="row",
         partitions=partitions,
         configs={
             "cleanup.policy": "compact",
