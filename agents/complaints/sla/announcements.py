@@ -66,10 +66,11 @@ def announce(
         after = herald.attend(clock, snapshot, known)
         if after is not None and after is not known:
             memory[key] = after
-    alive = {(clock.target, clock.instance) for clock in clocks}
-    for key, entry in memory.items():
-        if key not in alive and entry.breached and not (entry.recovered_by and life.merged_by):
-            memory[key] = herald.bury(entry)
+    if len(memory) > 0:
+        alive = {(clock.target, clock.instance) for clock in clocks}
+        for key, entry in memory.items():
+            if key not in alive and entry.breached and not (entry.recovered_by and life.merged_by):
+                memory[key] = herald.bury(entry)
     return Outcome(
         clocks=clocks,
         announcements=herald.in_order(),
@@ -256,16 +257,17 @@ class _Herald:
         running = clock.since is not None
         if term is None:
             return
-        if running and shown.due_at is not None:
-            self._wake_at(to_us(shown.due_at) if clock.breached is None else clock.breached)
+        if clock.breached is not None:
+            self._wake_at(clock.breached)
+        elif running and shown.due_at is not None:
+            self._wake_at(to_us(shown.due_at))
+        nearest = NEVER
         for warn in term.warn:
             if warn.name in memory.warned:
                 continue
             threshold = warn_threshold(warn, clock.limit)
             if threshold > clock.used:
-                if running:
-                    ahead = term.calendar.add(self.horizon, threshold - clock.used)
-                    self._wake_at(NEVER if ahead is None else ahead)
+                nearest = min(nearest, threshold)
                 continue
             reached = clock.reached(threshold)
             if self.fire and reached <= self.now:
@@ -273,6 +275,9 @@ class _Herald:
                 memory.warned = (*memory.warned, warn.name)
             else:
                 self._wake_at(reached)
+        if running and nearest < NEVER:
+            ahead = term.calendar.add(self.horizon, nearest - clock.used)
+            self._wake_at(NEVER if ahead is None else ahead)
 
     # -- helpers ---------------------------------------------------------------------------------
 

@@ -127,7 +127,8 @@ class WorkingCalendar:
         found = bisect_right(self._opens, at) - 1
         if found < 0:
             return 0
-        return self._before[found] + min(at, self._closes[found]) - self._opens[found]
+        closes = self._closes[found]
+        return self._before[found] + (at if at < closes else closes) - self._opens[found]
 
     def _local_day(self, at: int) -> int:
         return (at + self._offset(at)) // DAY

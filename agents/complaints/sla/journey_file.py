@@ -10,7 +10,7 @@ import msgspec
 
 from agents.complaints.sla.durations import format_duration, parse_duration
 from agents.complaints.sla.plan import TARGETS
-from agents.complaints.sla.policy_file import digest_of, parse_policy, read_policy
+from agents.complaints.sla.policy_file import digest_of, parse_policy, policy_of_node
 from agents.complaints.sla.yaml_reader import Field, Node, Reader, ScalarNode, entry, suggest
 from schemas.alert import AlertKind
 from schemas.clock import ClockState
@@ -109,7 +109,7 @@ def _journey(reader: Reader, node: Node, text: str) -> Journey | None:
     expect = reader.mapping(fields["expect"][1], "expect", ("clocks", "announced"))
     until = reader.parsed(fields["until"][1], "until", lambda text: parse_instant(text, zone))
     if until is None or len(reader.problems) > before:
-        read_policy(reader, policy_node, "")
+        policy_of_node(reader, policy_node, "")
         return None
     return Journey(
         file=reader.file,
@@ -117,7 +117,7 @@ def _journey(reader: Reader, node: Node, text: str) -> Journey | None:
         name=reader.text(fields["journey"][1], "journey") or "",
         says="" if says_node is None else reader.text(says_node, "says") or "",
         zone=zone.key,
-        policy=read_policy(reader, policy_node, _digest(policy_node, text)),
+        policy=policy_of_node(reader, policy_node, _digest(policy_node, text)),
         customer=customer,
         attributes=attributes,
         events=events,

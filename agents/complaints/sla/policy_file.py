@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from importlib import resources
 
 from agents.complaints.sla.calendar_file import read_calendars, read_zone
 from agents.complaints.sla.durations import format_limit, parse_duration, parse_limit
@@ -28,7 +29,13 @@ from schemas.policy import (
     Warn,
 )
 
-__all__ = ["PolicyError", "check_policy", "parse_policy", "read_policy"]
+__all__ = ["PolicyError", "check_policy", "default_policy", "parse_policy", "policy_of_node"]
+
+DEFAULT_FILE = "default.yaml"
+DEFAULT_TEXT = (
+    resources.files("agents.complaints").joinpath("policies", DEFAULT_FILE).read_text("utf-8")
+)
+"""The policy file that holds where nobody wrote one."""
 
 MAX_NAME = 64
 """Names of policies and of people to call become labels of alerts and metrics."""
@@ -56,9 +63,14 @@ def parse_policy(text: str, file: str = "policy.yaml") -> PolicySet:
         raise PolicyError(
             [Problem(file=file, line=1, column=1, message=message, fix="write one policy file")]
         )
-    policy_set = read_policy(reader, documents[0], digest_of(text))
+    policy_set = policy_of_node(reader, documents[0], digest_of(text))
     reader.done()
     return policy_set
+
+
+def default_policy() -> PolicySet:
+    """What is promised where nobody wrote a policy file."""
+    return parse_policy(DEFAULT_TEXT, DEFAULT_FILE)
 
 
 def check_policy(documents: Iterable[tuple[str, str]]) -> list[Problem]:
@@ -77,7 +89,7 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def read_policy(reader: Reader, root: Node, digest: str) -> PolicySet:
+def policy_of_node(reader: Reader, root: Node, digest: str) -> PolicySet:
     """The policy set of a YAML node; what is wrong is left with the reader."""
     fields = reader.mapping(root, "the policy file", TOP_KEYS, required=("version", "policies"))
     version = entry(fields, "version")
