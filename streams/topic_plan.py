@@ -13,10 +13,20 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from msgspec import Struct
 
-from streams.topics import Topic
+from streams.topics import (
+    CUSTOMER_EVENTS,
+    CUSTOMERS_CHANGELOG,
+    INTAKE_CHANGELOG,
+    INTAKE_TOPICS,
+    Topic,
+)
 
 BROKER_DEFAULT_REPLICATION = -1
 """Ask the broker for its own `default.replication.factor` (KIP-464)."""
+
+HOLDING_STATE = frozenset((*INTAKE_TOPICS, INTAKE_CHANGELOG, CUSTOMER_EVENTS, CUSTOMERS_CHANGELOG))
+"""Topics whose number of partitions decides where state is; elsewhere another number does no harm.
+"""
 
 
 class Fit(StrEnum):
@@ -178,6 +188,8 @@ def _partition_difference(wanted: Topic, found: int) -> Difference:
         why=(
             "a key finds its state by partition: intake topics and the intake changelog "
             "must agree, and so must customer-events.v1 and its changelog"
+            if wanted.name in HOLDING_STATE
+            else "no harm: only how many readers can share the topic"
         ),
         mend=(
             f"set MANYI_PARTITIONS={found}, or start on new topics; "
@@ -187,18 +199,17 @@ def _partition_difference(wanted: Topic, found: int) -> Difference:
 
 
 def faults(fits: Iterable[TopicFit]) -> list[TopicFit]:
-    """The lines that keep manyi from running right: missing, failed, or differing in what the
-    state rests on.
-    """
-    return [
-        line
-        for line in fits
-        if line.fit in (Fit.MISSING, Fit.FAILED)
-        or any(
-            difference.setting in ("partitions", "cleanup.policy")
-            for difference in line.differences
-        )
-    ]
+    """The lines that keep manyi from running right: missing, or wrong in what state rests on."""
+    return [line for line in fits if _is_fault(line)]
+
+
+def _is_fault(line: TopicFit) -> bool:
+    settings = {difference.setting for difference in line.differences}
+    return (
+        line.fit in (Fit.MISSING, Fit.FAILED)
+        or "cleanup.policy" in settings
+        or ("partitions" in settings and line.topic.name in HOLDING_STATE)
+    )
 
 
 async def open_admin(options: Mapping[str, Any]) -> AIOKafkaAdminClient:

@@ -78,15 +78,14 @@ def _report(fits: Sequence[TopicFit], *, as_json: bool) -> ExitCode:
 
 def _table(fits: Sequence[TopicFit]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for heading in ("topic", "key", "record", "kept", "state"):
+    for heading in ("topic", "key", "kept", "state"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("parts", justify="right")
+    table.add_column("partitions", justify="right")
     for line in fits:
         topic = line.topic
         table.add_row(
             topic.name,
             topic.key,
-            topic.record,
             _kept(topic.configs),
             f"[{_STYLES[line.fit]}]{line.fit}[/]",
             str(topic.partitions),
