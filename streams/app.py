@@ -26,7 +26,7 @@ def create_app(
 ) -> Any:
     """Create the app. `port` and `host` are where its web server listens."""
     first = bootstrap_servers.split(",")[0]
-    app = ManyiApp(
+    return ManyiApp(
         APP_ID,
         broker=f"kafka://{first}",  # never dialled; Faust wants one
         store="memory://",
@@ -37,7 +37,3 @@ def create_app(
         datadir=str(data_directory or Path(tempfile.gettempdir()) / "manyi-faust"),
         autodiscover=False,
     )
-    # Without Faust's table recovery nobody opens the channels; it must happen before the first
-    # batch, because opening them also empties them.
-    app.flow_control.resume()
-    return app

@@ -97,10 +97,10 @@ def find_complaint(
     if is_customer_word(interaction) and rules.words:
         found = detect_words(interaction.text or "", interaction.language)
         if found is not None:
-            add(OpenReason.WORDS, found.detail)
+            add(OpenReason.WORDS, found.reason)
             severity = worse(found.severity, severity or Severity.LOW)
             cause = found.cause
-            demand = found.demand
+            demand = ", ".join(found.demands)
     wait_seconds = interaction.wait_seconds or 0.0
     if interaction.abandoned and wait_seconds >= rules.abandoned_wait_seconds:
         add(OpenReason.ABANDONED_CALL, f"gave up after waiting {wait_seconds:.0f} s")

@@ -1,7 +1,5 @@
 """When a complaint opens and what joins it: the named limits a company may set."""
 
-from datetime import timedelta
-
 from msgspec import Struct
 
 
@@ -30,8 +28,6 @@ class ComplaintRules(Struct, frozen=True, kw_only=True):
     abandoned_wait_seconds: float = 120.0
     """A caller who gives up after two minutes has waited past every usual service level (80 % in 20
     s)."""
-
-    reopen_within: timedelta = timedelta(days=7)
 
     words: bool = True
     """Whether words alone may open a complaint."""

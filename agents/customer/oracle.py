@@ -1,0 +1,87 @@
+"""The oracle: the same pure steps folded over a partition's log in plain Python, without engine or
+batches.
+
+`manyi audit` compares what it gives with what is live; after any fault both must be equal.
+"""
+
+from collections.abc import Mapping
+
+from msgspec import Struct, field
+
+from agents.complaints.settle import Rulebook
+from agents.customer.step import step, wake_at
+from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
+from agents.satisfaction.board import MemoryRows, TallyBoard
+from schemas.command import CommandGiven
+from schemas.complaint import Complaint
+from schemas.customer import CustomerState, PartitionState
+from schemas.events import CustomerEvent
+from schemas.interaction import Interaction
+
+
+class Oracle(Struct):
+    """What one partition must look like after its events, folded one by one."""
+
+    rulebook: Rulebook
+    customers: dict[str, CustomerState] = field(default_factory=dict)
+    wakes: dict[str, float | None] = field(default_factory=dict)
+    tables: MemoryRows = field(default_factory=MemoryRows)
+    counts: PartitionState = field(default_factory=PartitionState)
+    complaints: dict[str, Complaint] = field(default_factory=dict)
+    alert_ids: dict[str, bool] = field(default_factory=dict)
+    """Every alert published, in order; True where it is quiet."""
+    rejected_commands: int = 0
+    failed: int = 0
+
+    def fold(self, event: CustomerEvent) -> None:
+        """Fold one event; an event the step cannot fold is counted as failed, as it is in
+        production."""
+        row = self.customers.get(event.customer_id)
+        reread = isinstance(event, Interaction) and self._reread(event)
+        try:
+            result = step(row, event, self.rulebook, reread=reread)
+        except Exception:
+            self.failed += 1
+            return
+        self.customers[event.customer_id] = result.state
+        if result.state is not row:
+            at = wake_at(result.state)
+            self.wakes[event.customer_id] = None if at is None else at.timestamp()
+        name = (
+            event.channel.value
+            if isinstance(event, Interaction)
+            else "commands"
+            if isinstance(event, CommandGiven)
+            else None
+        )
+        if name is not None:
+            counts = self.counts.counts.setdefault(name, {})
+            outcome = result.admission.value
+            counts[outcome] = counts.get(outcome, 0) + 1
+        board = TallyBoard()
+        for effect in result.effects:
+            match effect:
+                case Tally():
+                    board.add(effect)
+                case PublishComplaint(complaint):
+                    self.complaints[complaint.complaint_id] = complaint
+                case PublishAlert(alert):
+                    self.alert_ids[alert.alert_id] = alert.quiet
+                case RejectCommand():
+                    self.rejected_commands += 1
+        board.flush(self.tables)
+
+    def _reread(self, event: Interaction) -> bool:
+        origin = event.origin
+        name = f"{origin.topic}/{origin.partition}"
+        if origin.offset > self.counts.origin_offsets.get(name, -1):
+            self.counts.origin_offsets[name] = origin.offset
+            return False
+        return True
+
+
+def differences(expected: Mapping[str, object], found: Mapping[str, object]) -> list[str]:
+    """The keys whose values differ or stand on one side only, sorted."""
+    return sorted(
+        key for key in expected.keys() | found.keys() if expected.get(key) != found.get(key)
+    )
