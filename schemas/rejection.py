@@ -1,7 +1,7 @@
 """Why a record is refused, and the headers a dead letter carries it in.
 
 A dead letter stands on `<topic>.dlq`: key, value and headers of the original untouched, and these
-headers added, each UTF-8 text. An older header of the same name is kept; the last one holds.
+headers added, each UTF-8 text. Sent and refused again, it has them once, with one attempt more.
 """
 
 from enum import StrEnum

@@ -1,0 +1,133 @@
+"""Handles: the texts by which a customer is known, one spelling per person and way.
+
+`email:a@b.c`, `phone:+8613800138000`, `chat:<namespace>:<value>`, `web:<namespace>:<value>`,
+`crm:<value>` or `crm:<namespace>:<value>`; and, weakest, `conversation:<key>`, by which a record
+that names nobody joins the others of its conversation. In values `%` and `:` are written `%25` and
+`%3A`, so that the last colon always ends the namespace.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from agents.intake.mailboxes import normalise_mailbox
+from agents.intake.numbers import HandleFault, Normalised, normalise_number
+from agents.intake.settings import IntakeSettings
+from schemas import limits
+from schemas.common import Handle, HandleKind
+
+CONVERSATION = "conversation"
+"""The kind of the handle made of a conversation; publishers cannot send it."""
+
+STRENGTH: dict[str, int] = {
+    HandleKind.CRM.value: 0,
+    HandleKind.EMAIL.value: 1,
+    HandleKind.PHONE.value: 2,
+    HandleKind.CHAT.value: 3,
+    HandleKind.WEB.value: 4,
+    CONVERSATION: 5,
+}
+"""Lower is stronger: a stronger handle decides who the customer is."""
+
+_PLACEHOLDER = re.compile(
+    r"^(?:[0-]*|-1|\W*(?:null|none|nil|undefined|nan|n/a|anonymous|unknown|guest|visitor|"
+    r"not ?set|deleted|test|匿名|未知|游客)\W*)$",
+    re.IGNORECASE,
+)
+_SPACE = re.compile(r"\s+")
+
+
+class NormalisedHandles(NamedTuple):
+    """The handles that may link, strongest first, and why each of the others may not."""
+
+    handles: tuple[str, ...]
+    refused: tuple[HandleFault, ...] = ()
+
+
+def normalise_handle(handle: Handle, source: str, settings: IntakeSettings) -> Normalised:
+    """Return the text of one handle, or the reason why it must not link.
+
+    `source` is the namespace of chat and web ids that name none, and chooses the phone region.
+    """
+    kind = handle.kind
+    value = handle.value
+    if kind is HandleKind.EMAIL:
+        found = normalise_mailbox(value, settings.mail_aliases)
+        prefix = "email:"
+    elif kind is HandleKind.PHONE:
+        found = normalise_number(value, settings.region_of(source))
+        prefix = "phone:"
+    else:
+        found = _plain(value)
+        namespace = handle.namespace
+        if kind is HandleKind.CRM:
+            prefix = f"crm:{_squeezed(namespace)}:" if namespace else "crm:"
+        else:
+            prefix = f"{kind.value}:{_squeezed(namespace or source)}:"
+    if found.value is None:
+        return found
+    text = prefix + found.value
+    if text in settings.blocked_handles:
+        return Normalised(None, HandleFault.BLOCKED)
+    return Normalised(text)
+
+
+def normalise_handles(
+    handles: Iterable[Handle], source: str, settings: IntakeSettings
+) -> NormalisedHandles:
+    """Normalise a record's handles: each once, strongest first, equal kinds in the order sent."""
+    texts: dict[str, int] = {}
+    refused: list[HandleFault] = []
+    for handle in handles:
+        text, fault = normalise_handle(handle, source, settings)
+        if text is not None:
+            texts[text] = STRENGTH[handle.kind.value]
+        elif fault is not None:
+            refused.append(fault)
+    if len(texts) > 1:
+        return NormalisedHandles(tuple(sorted(texts, key=texts.__getitem__)), tuple(refused))
+    return NormalisedHandles(tuple(texts), tuple(refused))
+
+
+def conversation_handle(conversation_key: str) -> str:
+    """Return the weakest handle: whoever takes part in this conversation."""
+    return f"{CONVERSATION}:{conversation_key}"
+
+
+def handle_kind(text: str) -> str:
+    """Return the kind of a normalised handle text."""
+    return text.partition(":")[0]
+
+
+def parse_handle(text: str) -> Handle:
+    """Read a handle as people type it, `email:Ann@Example.com`; ValueError says what is wrong.
+
+    For questions from the command line and HTTP; normalise the result before using it as a key.
+    """
+    kind, colon, rest = text.partition(":")
+    kinds = [k.value for k in HandleKind]
+    if not colon or kind not in kinds:
+        raise ValueError(f"{text!r} is no handle: write KIND:VALUE with KIND one of {kinds}")
+    namespace = ""
+    if kind in (HandleKind.CHAT, HandleKind.WEB, HandleKind.CRM):
+        namespace, _, rest = rest.rpartition(":")
+        rest = rest.replace("%3A", ":").replace("%25", "%")
+    if not 0 < len(rest) <= limits.HANDLE_VALUE or len(namespace) > limits.HANDLE_NAMESPACE:
+        raise ValueError(f"{text!r} has an empty or overlong value")
+    return Handle(HandleKind(kind), rest, namespace or None)
+
+
+def _plain(value: str) -> Normalised:
+    text = _squeezed(value)
+    if _PLACEHOLDER.match(text):
+        return Normalised(None, HandleFault.BLOCKED)
+    if "*" in text and re.search(r"\*{3,}", text):
+        return Normalised(None, HandleFault.MASKED)
+    if "%" in text or ":" in text:
+        text = text.replace("%", "%25").replace(":", "%3A")
+    return Normalised(text)
+
+
+def _squeezed(text: str) -> str:
+    text = text.strip()
+    return _SPACE.sub(" ", text) if not text.isalnum() else text

@@ -1,0 +1,154 @@
+"""Calls: when the customer rang, how long they waited, and when somebody picked up.
+
+Every record of one call gives the same `contact_at`, so live and final records never make two
+contacts of one call. Where a system sends durations instead of times, the times are derived
+backwards from the end of the call; where both exist, times win.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from msgspec import Struct
+
+from agents.intake.parts import Context, Draft, common_fields, plausible, with_actor
+from agents.intake.words import own_words
+from schemas.common import ActorType, Channel, Direction, Handle, HandleKind, Visibility
+from schemas.interaction import Interaction
+from schemas.phone import EndReason, PhoneKind, PhoneRecord, Turn
+
+_FINAL = frozenset({PhoneKind.CALL_ENDED, PhoneKind.CALL_ABANDONED})
+_UNREACHED = frozenset({EndReason.NO_ANSWER, EndReason.BUSY, EndReason.FAILED, EndReason.TIMEOUT})
+_CUSTOMER_SPEAKERS = frozenset(
+    {"customer", "caller", "client", "user", "guest", "external", "客户"}
+)
+
+
+class CallTimes(Struct, frozen=True):
+    """The instants of a call that matter here, each None where nothing tells it."""
+
+    contact_at: datetime | None
+    answered_at: datetime | None
+    wait_seconds: float | None
+
+
+def to_interaction(record: PhoneRecord, context: Context) -> Draft:
+    """Make the interaction of a call record."""
+    fields = common_fields(record, context)
+    direction = record.direction or Direction.IN
+    inbound = direction is Direction.IN
+    times = call_times(record, fields["occurred_at"], context.received_at)
+    rated = record.kind is PhoneKind.CALL_RATED
+    abandoned = inbound and (
+        record.kind is PhoneKind.CALL_ABANDONED
+        or (record.abandoned_in is not None and times.answered_at is None)
+    )
+    answered_at = None if abandoned or rated else times.answered_at
+    actor = with_actor(record.actor, _default_actor(record, inbound, answered_at))
+    responds = (
+        record.visibility is Visibility.PUBLIC
+        and direction is not Direction.INTERNAL
+        and actor.type is not ActorType.SYSTEM
+    )
+    call_key = _call_key(fields, record)
+    return Draft(
+        Interaction(
+            **fields,
+            kind=record.kind.value,
+            direction=direction,
+            actor=actor,
+            contact_at=times.contact_at if inbound and not rated else None,
+            response_at=answered_at if responds else None,
+            wait_seconds=times.wait_seconds if inbound else None,
+            abandoned=abandoned,
+            parent_keys=call_key,
+            text=_text(record),
+        ),
+        _other_party(record, direction),
+    )
+
+
+def call_times(record: PhoneRecord, occurred_at: datetime, received_at: datetime) -> CallTimes:
+    """Work out contact, answer and wait of a call from the times and durations sent."""
+
+    def at(instant: datetime | None) -> datetime | None:
+        return plausible(instant, received_at)
+
+    final = record.kind in _FINAL
+    started, queued, answered = at(record.started_at), at(record.queued_at), at(record.answered_at)
+    ended = at(record.ended_at) or (occurred_at if final else None)
+    if record.kind is PhoneKind.CALL_QUEUED:
+        queued = queued or occurred_at
+    if answered is None:
+        answered = _answered(record, occurred_at, at(record.agent_left_at) or ended)
+    waited = _sum(record.queue_wait_seconds, record.ring_seconds)
+    given_up = ended if answered is None and final else None
+    until = answered or given_up
+    contact = started or queued
+    if contact is None and until is not None and final:
+        contact = until - timedelta(seconds=waited or 0.0)
+    contact = contact or answered or occurred_at
+    if answered is not None:  # clocks of two systems may disagree by a second
+        contact = min(contact, answered)
+    since = queued or (started if waited is None else None)
+    wait = waited
+    if until is not None and since is not None and until >= since:
+        wait = (until - since).total_seconds()
+    return CallTimes(contact, answered, wait)
+
+
+def _answered(
+    record: PhoneRecord, occurred_at: datetime, left_at: datetime | None
+) -> datetime | None:
+    """When somebody picked up, for records that do not say: from durations, or at the latest."""
+    if record.kind is PhoneKind.CALL_ANSWERED:
+        return occurred_at
+    if record.kind is not PhoneKind.CALL_ENDED or left_at is None:
+        return None
+    if record.talk_seconds:
+        return left_at - timedelta(seconds=record.talk_seconds + (record.hold_seconds or 0.0))
+    spoke = record.actor.type in (ActorType.HUMAN, ActorType.BOT)
+    reached = record.talk_seconds is None and record.end_reason not in _UNREACHED
+    return left_at if spoke and reached and record.abandoned_in is None else None
+
+
+def _sum(*parts: float | None) -> float | None:
+    known = [part for part in parts if part is not None]
+    return sum(known) if known else None
+
+
+def _default_actor(record: PhoneRecord, inbound: bool, answered_at: datetime | None) -> ActorType:
+    if record.kind is PhoneKind.CALL_TRANSFERRED:
+        return ActorType.HUMAN
+    if not inbound or answered_at is not None:
+        return ActorType.HUMAN
+    return ActorType.CUSTOMER
+
+
+def _call_key(fields: dict[str, Any], record: PhoneRecord) -> list[str]:
+    """Settle the conversation of a call and return the other keys it is known by."""
+    keys = [
+        f"{record.source}|{call_id}"
+        for call_id in (record.conversation_id, record.call_id, record.parent_id)
+        if call_id
+    ]
+    if record.conversation_id is None and record.call_id is not None:
+        fields["conversation_key"] = keys[0]
+    own = fields["conversation_key"]
+    return [key for key in dict.fromkeys(keys) if key != own]
+
+
+def _text(record: PhoneRecord) -> str | None:
+    """Return what the customer said: their turns of the transcript, else the text sent."""
+    said = "\n".join(turn.text for turn in record.transcript if _is_customer(turn))
+    comment = record.rating.comment if record.rating is not None else None
+    return own_words(Channel.PHONE, said or record.text or comment, record.text_format)
+
+
+def _is_customer(turn: Turn) -> bool:
+    return turn.speaker.strip().lower() in _CUSTOMER_SPEAKERS
+
+
+def _other_party(record: PhoneRecord, direction: Direction) -> tuple[Handle, ...]:
+    """Return the customer's end of the line: the caller of a call in, the called of a call out."""
+    number = record.to_number if direction is Direction.OUT else record.from_number
+    return (Handle(HandleKind.PHONE, number),) if number else ()

@@ -1,0 +1,198 @@
+"""Intake: one Kafka record of a channel becomes an interaction, a dead letter or a skip.
+
+Pure and deterministic: the same bytes, headers and broker timestamp give the same result, so a
+replay changes nothing. Who the customer is comes after, from the handles (agents.identity), in one
+question for the whole batch.
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from msgspec.structs import replace
+
+from agents.intake import chat, email, phone, web
+from agents.intake.envelope import Headers, Opened, open_envelope
+from agents.intake.handles import CONVERSATION, conversation_handle, normalise_handles
+from agents.intake.ids import body_hash, command_id
+from agents.intake.outcomes import Accepted, AcceptedCommand, Rejected, Skipped, SkipReason
+from agents.intake.parts import Context, Draft
+from agents.intake.settings import IntakeSettings
+from schemas.chat import ChatKind
+from schemas.codec import (
+    Decoded,
+    MalformedRecord,
+    decode_channel_record,
+    decode_command,
+    unknown_fields,
+)
+from schemas.command import CommandGiven
+from schemas.common import Channel, ChannelRecord
+from schemas.interaction import Interaction, Origin
+from schemas.phone import PhoneKind
+from schemas.rejection import RejectReason
+from schemas.web import WebKind
+
+UNKNOWN_FIELDS_SAMPLE = 64
+"""Of good records one in so many, by offset, is looked through for fields nobody knows."""
+
+_MAKERS: dict[Channel, Callable[[Any, Context], Draft]] = {
+    Channel.PHONE: phone.to_interaction,
+    Channel.EMAIL: email.to_interaction,
+    Channel.CHAT: chat.to_interaction,
+    Channel.WEB: web.to_interaction,
+}
+_RATED_KINDS = frozenset({PhoneKind.CALL_RATED, ChatKind.CONVERSATION_RATED, WebKind.SURVEY_ANSWER})
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_CUSTOMER = Rejected(
+    RejectReason.NO_CUSTOMER,
+    "customer",
+    "no handle that can link and no conversation_id; name the customer by at least one handle",
+)
+
+
+def take_in(
+    value: bytes | None,
+    headers: Headers,
+    channel: Channel,
+    received_at: datetime,
+    origin: Origin,
+    settings: IntakeSettings,
+) -> Accepted | Rejected | Skipped:
+    """Read one record of a channel topic. Never raises on data.
+
+    Args:
+        value: the record's bytes as they stand on the topic; None is a tombstone.
+        headers: its Kafka headers.
+        channel: the channel of its topic.
+        received_at: the broker's timestamp, aware.
+        origin: where it stands; `origin.offset` also chooses the sample for unknown fields.
+        settings: regions, own domains, blocked handles.
+    """
+    if value is None:
+        return Skipped(SkipReason.TOMBSTONE)
+    try:
+        opened = open_envelope(value, headers)
+        if opened.body is None:
+            return Skipped(SkipReason.NO_DATA)
+        decoded = decode_channel_record(channel, opened.body, received_at)
+    except MalformedRecord as error:
+        return Rejected(error.reason, error.field, error.detail)
+    record = decoded.record
+    if _is_unanswered(decoded):
+        return Skipped(SkipReason.UNANSWERED)
+    context = Context(
+        channel, received_at, origin, body_hash(opened.hashed), opened.quiet, settings
+    )
+    draft = _MAKERS[channel](record, context)
+    handles = _handles(record, draft, settings)
+    if not handles:
+        return _NO_CUSTOMER
+    return Accepted(
+        draft.interaction,
+        handles,
+        decoded.problems,
+        _unknown_fields(decoded, channel, opened, origin.offset),
+    )
+
+
+def take_command(
+    value: bytes | None,
+    headers: Headers,
+    received_at: datetime,
+    origin: Origin,
+    settings: IntakeSettings,
+) -> AcceptedCommand | Rejected | Skipped:
+    """Read one record of the commands topic; arguments as for `take_in`. Never raises on data."""
+    if value is None:
+        return Skipped(SkipReason.TOMBSTONE)
+    try:
+        opened = open_envelope(value, headers)
+        if opened.body is None:
+            return Skipped(SkipReason.NO_DATA)
+        command, problems, _ = decode_command(opened.body, received_at)
+    except MalformedRecord as error:
+        return Rejected(error.reason, error.field, error.detail)
+    handles = normalise_handles(command.customer, command.source, settings).handles
+    if not command.customer_id and not handles:
+        if command.conversation_id is None:
+            return _NO_CUSTOMER
+        handles = (conversation_handle(f"{command.source}|{command.conversation_id}"),)
+    if opened.quiet and not command.quiet:
+        command = replace(command, quiet=True)
+    return AcceptedCommand(
+        command,
+        command_id(command.source, command.id),
+        origin,
+        command.customer_id or None,
+        handles,
+        problems,
+    )
+
+
+def with_customer(accepted: Accepted, customer_id: str) -> Interaction:
+    """Return the interaction of a customer, with the handles that named them."""
+    named = [h for h in accepted.handles if not h.startswith(CONVERSATION)]
+    return replace(accepted.interaction, customer_id=customer_id, handles=named)
+
+
+def given_command(
+    accepted: AcceptedCommand, customer_id: str, received_at: datetime
+) -> CommandGiven:
+    """Return the command as an event of its customer's log."""
+    command = accepted.command
+    return CommandGiven(
+        command_id=accepted.command_id,
+        customer_id=customer_id,
+        occurred_at=command.occurred_at or received_at,
+        received_at=received_at,
+        origin_topic=accepted.origin.topic,
+        origin_partition=accepted.origin.partition,
+        origin_offset=accepted.origin.offset,
+        command=command,
+    )
+
+
+def instant_of(timestamp_ms: int) -> datetime:
+    """Return a broker timestamp as an instant; one that no calendar holds is the epoch.
+
+    Producers may set timestamps (`CreateTime`), so they are data like everything else.
+    """
+    try:
+        return datetime.fromtimestamp(timestamp_ms / 1_000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return _EPOCH
+
+
+def _handles(record: ChannelRecord, draft: Draft, settings: IntakeSettings) -> tuple[str, ...]:
+    """Return the texts that say who the customer is, strongest first, the conversation last."""
+    handles = normalise_handles(record.customer, record.source, settings).handles
+    if not handles and draft.fallback:
+        handles = normalise_handles(draft.fallback, record.source, settings).handles[:1]
+    key = draft.interaction.conversation_key
+    return (*handles, conversation_handle(key)) if key is not None else handles
+
+
+def _is_unanswered(decoded: Decoded[ChannelRecord]) -> bool:
+    """Whether a rated kind holds neither score nor word, and not because something was dropped."""
+    record = decoded.record
+    if record.kind not in _RATED_KINDS or decoded.problems or record.text:  # type: ignore[attr-defined]
+        return False
+    rating = record.rating
+    return not getattr(record, "deleted", False) and (
+        rating is None
+        or (
+            rating.score is None
+            and rating.expected is None
+            and rating.perceived is None
+            and not rating.comment
+        )
+    )
+
+
+def _unknown_fields(
+    decoded: Decoded[ChannelRecord], channel: Channel, opened: Opened, offset: int
+) -> tuple[str, ...]:
+    if decoded.unknown_fields or offset % UNKNOWN_FIELDS_SAMPLE or opened.body is None:
+        return decoded.unknown_fields
+    return unknown_fields(channel, opened.body)
