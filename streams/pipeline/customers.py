@@ -7,10 +7,9 @@ The step is pure (`agents.customer.step`); this is where its effects become reco
 import logging
 import math
 import traceback
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterable
 from datetime import UTC, datetime
-from typing import Protocol
 from uuid import UUID, uuid5
 
 import msgspec
@@ -19,7 +18,6 @@ from agents.complaints.settle import Rulebook
 from agents.customer.step import Step, step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
 from agents.satisfaction.board import TallyBoard
-from agents.satisfaction.rollup import RowKey
 from schemas.alert import SlaAlert
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
@@ -30,7 +28,9 @@ from schemas.rollup import SatisfactionCatalogue
 from schemas.satisfaction import SatisfactionRow
 from streams import topics
 from streams.engine import RecordBatch, SourceRecord
+from streams.pipeline.observer import PipelineObserver
 from streams.pipeline.tables import CATALOGUE, CUSTOMERS, ONLY, PARTITIONS, SATISFACTION
+from streams.pipeline.views import LiveViews
 
 log = logging.getLogger(__name__)
 
@@ -47,25 +47,6 @@ _decode = msgspec.json.Decoder(CustomerEvent).decode
 _encode = msgspec.json.Encoder().encode
 
 
-class CustomerViews(Protocol):
-    """Where applied changes go to be seen."""
-
-    def customer_changed(self, partition: int, state: CustomerState) -> None:
-        """A customer's row changed."""
-
-    def complaint_changed(self, partition: int, complaint: Complaint, name: str) -> None:
-        """A complaint changed; `name` is its customer's."""
-
-    def satisfaction_changed(self, partition: int, key: RowKey, row: SatisfactionRow) -> None:
-        """A satisfaction row changed."""
-
-    def counts_changed(self, partition: int, counts: PartitionState) -> None:
-        """The partition's accounting changed."""
-
-    def alert_published(self, alert: SlaAlert) -> None:
-        """An alert was published."""
-
-
 class TooManyFailuresError(RuntimeError):
     """The step fails on too many events: stop the worker instead of dead-lettering the log."""
 
@@ -73,9 +54,12 @@ class TooManyFailuresError(RuntimeError):
 class CustomerPipeline:
     """Folds batches of one worker's customer lanes."""
 
-    def __init__(self, rulebook: Rulebook, views: CustomerViews) -> None:
+    def __init__(
+        self, rulebook: Rulebook, views: LiveViews, observer: PipelineObserver | None = None
+    ) -> None:
         self.rulebook = rulebook
         self.views = views
+        self.observer = observer or PipelineObserver()
         self._failed: deque[bool] = deque(maxlen=FAILURES_AMONG)
 
     async def run(self, batches: AsyncIterable[RecordBatch]) -> None:
@@ -116,6 +100,9 @@ class _Fold:
         self.customers: dict[bytes, CustomerState] = {}
         self.complaints: dict[str, tuple[Complaint, str]] = {}
         self.alerts: list[SlaAlert] = []
+        self.tallies: list[Tally] = []
+        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.rejected: Counter[str] = Counter()
 
     def take(self, record: SourceRecord) -> None:
         """Fold one record; what cannot be read or folded becomes a dead letter, and its neighbours
@@ -173,6 +160,7 @@ class _Fold:
         counts = self.counts.counts.setdefault(name, {})
         outcome = result.admission.value
         counts[outcome] = counts.get(outcome, 0) + 1
+        self.outcomes[name, outcome] += 1
 
     def _act(self, record: SourceRecord, result: Step) -> None:
         name = result.state.name
@@ -180,6 +168,7 @@ class _Fold:
             match effect:
                 case Tally():
                     self.board.add(effect)
+                    self.tallies.append(effect)
                 case PublishComplaint(complaint):
                     key = complaint.complaint_id.encode()
                     self.batch.emit(topics.COMPLAINTS, key, _encode(complaint))
@@ -192,6 +181,7 @@ class _Fold:
                     self._reject_command(given, reason)
 
     def _reject_command(self, given: CommandGiven, reason: str) -> None:
+        self.rejected[reason] += 1
         self.batch.emit(
             topics.dead_letters_of(topics.COMMANDS),
             given.customer_id.encode(),
@@ -207,6 +197,7 @@ class _Fold:
         )
 
     def _reject(self, record: SourceRecord, reason: str, detail: str) -> None:
+        self.rejected[reason] += 1
         topic, partition = self.batch.topic, self.batch.partition
         headers = [
             *record.headers,
@@ -221,15 +212,11 @@ class _Fold:
         batch.put(PARTITIONS, ONLY, self.counts)
 
         def show() -> None:
-            for state in self.customers.values():
-                views.customer_changed(partition, state)
-            for complaint, name in self.complaints.values():
-                views.complaint_changed(partition, complaint, name)
-            for key, row in written:
-                views.satisfaction_changed(partition, key, row)
-            for alert in self.alerts:
-                views.alert_published(alert)
-            views.counts_changed(partition, self.counts)
+            views.customers_changed(
+                partition, self.customers.values(), self.complaints.values(), written
+            )
+            views.events_counted(partition, self.counts)
+            self.pipeline.observer.applied(self.outcomes, self.tallies, self.alerts, self.rejected)
 
         batch.on_applied(show)
 

@@ -22,3 +22,7 @@ INTAKE = Table(name="intake", prefix=b"i", row_type=IntakeState)
 
 ONLY = b""
 """The key of a table that has one row per lane."""
+
+INTAKE_STAGE = "intake"
+CUSTOMERS_STAGE = "customers"
+"""Names of the two stages; agents, logs and metrics use them."""

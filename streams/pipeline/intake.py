@@ -1,0 +1,183 @@
+"""Intake: channel records and commands become customer events, or dead letters with their reason.
+
+Everything is decided by pure functions (`agents.intake`); one question is asked outside, once per
+batch: who the customers are.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import AsyncIterable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from agents.intake.dead_letters import dead_letter_headers
+from agents.intake.outcomes import Accepted, AcceptedCommand, Rejected, Skipped
+from agents.intake.settings import IntakeSettings
+from agents.intake.step import given_command, received_at, take_command, take_in, with_customer
+from schemas.common import Channel
+from schemas.customer import IntakeState
+from schemas.events import IdentityLink
+from schemas.interaction import Origin
+from streams import topics
+from streams.engine import RecordBatch, SourceRecord
+from streams.pipeline.observer import PipelineObserver
+from streams.pipeline.tables import INTAKE, ONLY
+from streams.pipeline.views import LiveViews
+
+log = logging.getLogger(__name__)
+
+REJECT_REASONS = 40
+"""Reasons counted per source partition; they come from an enum, so this is only a guard."""
+
+_CHANNELS = {topic: channel for channel, topic in topics.CHANNEL_TOPICS.items()}
+_encode = msgspec.json.Encoder().encode
+
+Outcome = Accepted | AcceptedCommand | Rejected | Skipped
+
+
+class Identity(Protocol):
+    """Says who the customers of a batch are, in one round trip."""
+
+    async def resolve(self, handle_sets: Sequence[Sequence[str]]) -> Sequence["Identified"]:
+        """Return who is meant, in order; waits while the index cannot be reached."""
+        ...
+
+
+class Identified(Protocol):
+    """Who one handle set means, and which handles were linked to that customer just now."""
+
+    @property
+    def customer_id(self) -> str:
+        """The customer."""
+        ...
+
+    @property
+    def links(self) -> Sequence[str]:
+        """Handles that are new to the index."""
+        ...
+
+    @property
+    def conflicts(self) -> Sequence[str]:
+        """Handles that belong to somebody else and were left alone."""
+        ...
+
+
+class IntakePipeline:
+    """Folds batches of one worker's channel and command lanes."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        settings: IntakeSettings,
+        views: LiveViews,
+        observer: PipelineObserver | None = None,
+    ) -> None:
+        self.identity = identity
+        self.settings = settings
+        self.views = views
+        self.observer = observer or PipelineObserver()
+
+    async def run(self, batches: AsyncIterable[RecordBatch]) -> None:
+        """The Faust agent: fold every batch it is handed."""
+        async for batch in batches:
+            with batch:
+                await self.fold(batch)
+
+    async def fold(self, batch: RecordBatch) -> None:
+        """Fold one batch: ask who the customers are, publish their events, count."""
+        outcomes = [self._take(batch, record) for record in batch.records]
+        named = [o for o in outcomes if isinstance(o, Accepted | AcceptedCommand)]
+        found = iter(await self.identity.resolve([outcome.handles for outcome in named]))
+        counter = _Counter(batch)
+        for record, outcome in zip(batch.records, outcomes, strict=True):
+            counter.count(outcome)
+            match outcome:
+                case Accepted() | AcceptedCommand():
+                    self._publish(batch, record, outcome, next(found), counter)
+                case Rejected():
+                    self._reject(batch, record, outcome)
+        counter.finish(self)
+
+    def _take(self, batch: RecordBatch, record: SourceRecord) -> Outcome:
+        origin = Origin(batch.topic, batch.partition, record.offset)
+        at = received_at(record.timestamp)
+        headers = record.headers
+        channel = _CHANNELS.get(batch.topic)
+        if channel is None:
+            return take_command(record.value, headers, at, origin, self.settings)
+        return take_in(record.value, headers, channel, at, origin, self.settings)
+
+    def _publish(
+        self,
+        batch: RecordBatch,
+        record: SourceRecord,
+        outcome: Accepted | AcceptedCommand,
+        found: Identified,
+        counter: "_Counter",
+    ) -> None:
+        at = received_at(record.timestamp)
+        if isinstance(outcome, Accepted):
+            customer_id = found.customer_id
+            event = _encode(with_customer(outcome, customer_id))
+        else:
+            customer_id = outcome.customer_id or found.customer_id
+            event = _encode(given_command(outcome, customer_id, at))
+        batch.emit(topics.CUSTOMER_EVENTS, customer_id.encode(), event)
+        for handle in found.links:
+            link = IdentityLink(handle=handle, customer_id=customer_id, linked_at=at)
+            batch.emit(topics.IDENTITY_LINKS, handle.encode(), _encode(link))
+        counter.conflicts += len(found.conflicts)
+
+    def _reject(self, batch: RecordBatch, record: SourceRecord, rejected: Rejected) -> None:
+        origin = Origin(batch.topic, batch.partition, record.offset)
+        headers = dead_letter_headers(rejected, record.headers, origin, record.timestamp)
+        batch.emit(topics.dead_letters_of(batch.topic), record.key, record.value, headers)
+
+
+class _Counter:
+    """Counts one batch into the row of its source partition."""
+
+    def __init__(self, batch: RecordBatch) -> None:
+        self.batch = batch
+        self.channel: Channel | None = _CHANNELS.get(batch.topic)
+        old = batch.get(INTAKE, ONLY) or IntakeState()
+        self.state = msgspec.structs.replace(old, reasons=dict(old.reasons))
+        self.rejected: Counter[str] = Counter()
+        self.problems: Counter[str] = Counter()
+        self.skipped = 0
+        self.conflicts = 0
+
+    def count(self, outcome: Outcome) -> None:
+        """Count what became of one record."""
+        self.state.received += 1
+        match outcome:
+            case Accepted() | AcceptedCommand():
+                for problem in outcome.problems:
+                    self.problems[problem.field] += 1
+            case Rejected(reason=reason):
+                self.state.rejected += 1
+                self.rejected[reason.value] += 1
+                if reason.value in self.state.reasons or len(self.state.reasons) < REJECT_REASONS:
+                    self.state.reasons[reason.value] = self.state.reasons.get(reason.value, 0) + 1
+            case Skipped():
+                self.state.skipped += 1
+                self.skipped += 1
+
+    def finish(self, pipeline: IntakePipeline) -> None:
+        """Write the row, and show the counts once they are applied."""
+        batch, state = self.batch, self.state
+        batch.put(INTAKE, ONLY, state)
+        name = self.channel.value if self.channel is not None else "commands"
+        received = len(batch.records)
+
+        def show() -> None:
+            observer = pipeline.observer
+            pipeline.views.intake_counted(batch.topic, batch.partition, state)
+            observer.taken_in(name, received, self.skipped, self.rejected)
+            if self.problems:
+                observer.field_problems(name, self.problems)
+            if self.conflicts:
+                observer.identity_conflicts(self.conflicts)
+
+        batch.on_applied(show)

@@ -1,0 +1,100 @@
+"""Shows applied changes in the live views, and rebuilds them from the rows of a restored lane."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+from agents.satisfaction.rollup import RowKey, decode_row_key
+from schemas.complaint import Complaint
+from schemas.customer import CustomerState, IntakeState, PartitionState
+from schemas.satisfaction import SatisfactionRow
+from streams.engine import Lane
+from streams.pipeline.cards import card_of
+from streams.pipeline.tables import (
+    CUSTOMERS,
+    CUSTOMERS_STAGE,
+    INTAKE,
+    INTAKE_STAGE,
+    PARTITIONS,
+    SATISFACTION,
+)
+from streams.views.writer import ComplaintItem, SatisfactionItem, ViewItem, ViewWriter
+
+
+class LiveViews:
+    """A lane listener that keeps the view writer in step with the lanes of this worker."""
+
+    def __init__(self, writer: ViewWriter) -> None:
+        self.writer = writer
+        self._lanes: dict[int, Lane] = {}
+        writer.source = self._items
+
+    # --- lanes come and go -----------------------------------------------------------------------
+
+    async def on_restored(self, lane: Lane) -> None:
+        """Show what the rows hold; the writer rebuilds the rest if the views lag behind."""
+        if lane.stage.name == INTAKE_STAGE:
+            for _, taken in lane.rows(INTAKE):
+                self.intake_counted(lane.topic, lane.partition, taken)
+        elif lane.stage.name == CUSTOMERS_STAGE:
+            self._lanes[lane.partition] = lane
+            self.writer.own(lane.partition, lane.next_offset - 1)
+            for _, counts in lane.rows(PARTITIONS):
+                self.events_counted(lane.partition, counts)
+
+    async def on_revoked(self, lane: Lane) -> None:
+        """Write what is left and let the next owner go on."""
+        if lane.stage.name == CUSTOMERS_STAGE and lane.partition in self._lanes:
+            await self.writer.flush()
+            self.writer.disown(lane.partition)
+            del self._lanes[lane.partition]
+
+    def _items(self, partition: int) -> Iterator[ViewItem]:
+        """All views of a partition, from its rows."""
+        lane = self._lanes.get(partition)
+        if lane is None:
+            return
+        for _, state in lane.rows(CUSTOMERS):
+            yield card_of(state)
+            for complaint in state.complaints:
+                yield ComplaintItem(complaint.complaint, state.name)
+        for key, row in lane.rows(SATISFACTION):
+            yield SatisfactionItem(decode_row_key(key), row)
+
+    # --- what was applied ------------------------------------------------------------------------
+
+    def customers_changed(
+        self,
+        partition: int,
+        states: Iterable[CustomerState],
+        complaints: Iterable[tuple[Complaint, str]],
+        rows: Sequence[tuple[RowKey, SatisfactionRow]],
+    ) -> None:
+        """Customers, complaints (with their customer's name) and satisfaction rows changed."""
+        writer = self.writer
+        for state in states:
+            writer.put_customer(partition, card_of(state))
+        for complaint, name in complaints:
+            writer.put_complaint(partition, complaint, name)
+        for key, row in rows:
+            writer.put_satisfaction(partition, key, row)
+
+    def events_counted(self, partition: int, counts: PartitionState) -> None:
+        """The accounting of a customer partition changed."""
+        self.writer.put_customer_counts(partition, counts.counts)
+
+    def intake_counted(self, topic: str, partition: int, counts: IntakeState) -> None:
+        """The accounting of a source partition changed."""
+        self.writer.put_intake_counts(topic, partition, counts_of(counts))
+
+    def progressed(
+        self, partition: int, applied: int, read_through_at: datetime | None, lag_count: int
+    ) -> None:
+        """How far a customer partition has been read."""
+        self.writer.put_progress(
+            partition, applied=applied, read_through_at=read_through_at, lag_count=lag_count
+        )
+
+
+def counts_of(state: IntakeState) -> Mapping[str, int]:
+    """The three counts of intake, as the views keep them."""
+    return {"received": state.received, "rejected": state.rejected, "skipped": state.skipped}
