@@ -21,7 +21,7 @@ _NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-_.")
 
 Nodes = dict[str, tuple[yaml.Node, yaml.Node]]
 Fields = dict[str, tuple[Field, Assumed | None]]
-Shared = dict[tuple[str, frozenset[str], bool], Fields]
+Shared = dict[tuple[str, frozenset[str], bool], tuple[Fields, tuple[Field, ...]]]
 
 
 def compile_mapping(text: str, name: str) -> Mapping:
@@ -148,14 +148,15 @@ def _emit(context: Context, node: yaml.Node, common: Nodes, shared: Shared) -> E
             document.fail(key, f"this entry gives no `{name}`; every {channel} record needs one")
     group = (channel, frozenset(taken), bool(each))
     if group not in shared:
-        shared[group] = _fields(context, taken, known)
-    base, given = shared[group], _fields(context, own, known)
+        fields = _fields(context, taken, known)
+        shared[group] = fields, tuple(field for field, _ in fields.values())
+    (base, common_fields), given = shared[group], _fields(context, own, known)
     assumed = {**base, **given}.get("occurred_at", (None, None))[1]
     return Emit(
         channel=channel,
         when=when,
         each=each,
-        common=tuple(field for field, _ in base.values()),
+        common=common_fields,
         fields=tuple(field for field, _ in given.values()),
         assumed=assumed if "time_quality" in known else None,
         timed=_is_timed(document, channel, key, nodes),

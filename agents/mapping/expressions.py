@@ -38,6 +38,8 @@ def parse(text: str) -> dict[str, Any]:
         raise ValueError("nested too deeply") from None
     if _depth(tree) > DEPTH:
         raise ValueError(f"nested deeper than {DEPTH} levels")
+    if _negates_a_step(tree):
+        raise ValueError("`!a.b` means `(!a).b` in it, which is always null; write `!(a.b)`")
     return tree
 
 
@@ -94,6 +96,13 @@ def _depth(tree: dict[str, Any]) -> int:
         deepest = max(deepest, level)
         levels.extend((child, level + 1) for child in node["children"] if isinstance(child, dict))
     return deepest
+
+
+def _negates_a_step(tree: dict[str, Any]) -> bool:
+    children = [child for child in tree["children"] if isinstance(child, dict)]
+    if tree["type"] == "subexpression" and children[0]["type"] == "not_expression":
+        return True
+    return any(_negates_a_step(child) for child in children)
 
 
 def _field(tree: dict[str, Any]) -> Evaluate:

@@ -34,6 +34,11 @@ def compile_field(context: Context, node: yaml.Node, target: Target = ANY) -> Ex
     document = context.document
     document.count(node)
     if isinstance(node, yaml.ScalarNode):
+        if node.value in target.words:
+            word = node.value
+            document.fail(
+                node, f"`{word}` reads the payload's field; for the word itself: {{const: {word}}}"
+            )
         return _converted(paths.value(context, node), target)
     if isinstance(node, yaml.SequenceNode):
         document.fail(node, "a list of values is written `list: […]`")
@@ -51,19 +56,30 @@ def compile_field(context: Context, node: yaml.Node, target: Target = ANY) -> Ex
 def _converted(inner: Expression, target: Target) -> Expression:
     """Bring the value to the type of its place; what is empty becomes null."""
     evaluate, convert = inner.evaluate, coercion(target)
-
-    def kept(scope: Any, problems: list[Problem]) -> Any:
-        value = evaluate(scope, problems)
-        return None if is_empty(value) else value
-
     if convert is None:
-        return Expression(kept, inner.assumed)
+        return Expression(_kept(evaluate), inner.assumed)
 
     def converted(scope: Any, problems: list[Problem]) -> Any:
         value = evaluate(scope, problems)
-        return None if is_empty(value) else convert(value)
+        if value is None or is_empty(value):
+            return None
+        return convert(value)
 
-    return Expression(converted, inner.assumed)
+    def text(scope: Any, problems: list[Problem]) -> Any:
+        value = evaluate(scope, problems)
+        if value.__class__ is str:
+            return value or None
+        return None if value is None or is_empty(value) else convert(value)
+
+    return Expression(text if target.kind == "text" else converted, inner.assumed)
+
+
+def _kept(evaluate: Evaluate) -> Evaluate:
+    def kept(scope: Any, problems: list[Problem]) -> Any:
+        value = evaluate(scope, problems)
+        return None if value is None or is_empty(value) else value
+
+    return kept
 
 
 def _operator(context: Context, table: Table, sources: list[str], target: Target) -> Expression:
@@ -86,7 +102,8 @@ def _operator(context: Context, table: Table, sources: list[str], target: Target
             lambda scope, problems: evaluate(scope, problems) if condition(scope) else None,
             inner.assumed,
         )
-    return _converted(inner, target)
+    # Constants were brought to their type when the file was read.
+    return inner if set(table) <= {"const", "when"} else _converted(inner, target)
 
 
 def _modified(
@@ -112,6 +129,7 @@ def _modified(
 def _const(context: Context, table: Table, target: Target) -> Expression:
     node = table["const"][1]
     value = context.document.scalar(node, "`const`")
+    value = None if value == "" else value
     modifiers.check_word(context.document, node, value, target)
     convert = coercion(target)
     if convert is not None and value is not None:

@@ -64,7 +64,9 @@ def _tree(context: Context, node: yaml.Node, what: str, tested: bool) -> dict[st
     try:
         tree = expressions.parse(text)
     except ValueError as error:
-        context.document.fail(node, f"{what} is not JMESPath: {error}")
+        context.document.fail(
+            node, f"{what} is not JMESPath: {error}; a fixed text is written {{const: …}}"
+        )
     for path, whole in expressions.references(tree, tested):
         for full in _expand(context, path):
             context.reads[full] = context.reads.get(full, False) or whole

@@ -6,10 +6,12 @@ the next. So a number in a text field becomes text, numeric text in a number fie
 zoned ISO text an instant. Anything else is a failed operator.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 from msgspec import inspect
@@ -19,6 +21,7 @@ from agents.mapping.document import spelling
 from agents.mapping.errors import OperatorFailed
 from schemas.chat import ChatRecord
 from schemas.command import Command
+from schemas.common import Decimal4
 from schemas.email import EmailRecord
 from schemas.phone import PhoneRecord
 from schemas.web import WebRecord
@@ -89,6 +92,22 @@ def to_float(value: Any) -> float:
     return number
 
 
+def to_amount(value: Any) -> str:
+    """Write an amount as decimal text with at most 4 places. Raises OperatorFailed."""
+    try:
+        amount = Decimal(value.strip() if isinstance(value, str) else repr(to_float(value)))
+        rounded = amount.quantize(_SMALLEST_AMOUNT).normalize()
+    except (InvalidOperation, OverflowError):
+        raise OperatorFailed(f"{value!r:.60} is no amount such as 12.50") from None
+    if isinstance(value, str) and rounded == amount and _PLAIN_AMOUNT.fullmatch(value):
+        return value
+    return format(rounded + 0, "f")
+
+
+_SMALLEST_AMOUNT = Decimal("0.0001")
+_PLAIN_AMOUNT = re.compile(r"-?[0-9]+(\.[0-9]{1,4})?")
+
+
 def to_int(value: Any) -> int:
     """Read a whole number. Raises OperatorFailed."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -145,6 +164,7 @@ def _object(value: Any) -> dict[str, Any]:
 
 
 _COERCIONS: dict[str, Callable[[Any], Any]] = {
+    "amount": to_amount,
     "text": to_text,
     "number": _number,
     "int": to_int,
@@ -155,6 +175,8 @@ _COERCIONS: dict[str, Callable[[Any], Any]] = {
     "object": _object,
     "map": _object,
 }
+
+_AMOUNT_PATTERN = get_args(Decimal4)[1].pattern
 
 _SCALARS: dict[type, str] = {
     inspect.StrType: "text",
@@ -179,6 +201,8 @@ def _describe(found: inspect.Type) -> Target:
         return Target("texts" if item.kind == "text" else "list", item=item)
     if isinstance(found, inspect.DictType):
         return Target("map", item=_describe(found.value_type))
+    if isinstance(found, inspect.StrType) and found.pattern == _AMOUNT_PATTERN:
+        return Target("amount")
     if isinstance(found, inspect.EnumType):
         return Target("text", words=tuple(member.value for member in found.cls))
     return Target(_SCALARS.get(type(found), "any"))
