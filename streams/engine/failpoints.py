@@ -1,14 +1,14 @@
 """Places where a test may kill the process, and one environment variable that arms one of them.
 
-`ENGINE_FAILPOINT=changelog_acked:0.01` kills the process with SIGKILL at that place with that
-probability. Unset, which is always so outside of tests, each place costs one call of a function
-that does nothing.
+`ENGINE_FAILPOINT=changelog_acked:7` kills the process with SIGKILL the seventh time it comes to
+that place. Unset, which is always so outside of tests, each place costs one call of a function that
+does nothing.
 """
 
 import os
-import random
 import signal
 from collections.abc import Callable
+from itertools import count
 from typing import Final
 
 __all__ = ["PLACES", "VARIABLE", "from_environment", "reached"]
@@ -21,18 +21,25 @@ def _nothing(place: str) -> None:
     """The unarmed failpoint."""
 
 
-def from_environment(setting: str | None) -> Callable[[str], None]:
+def _kill_myself() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def from_environment(
+    setting: str | None, die: Callable[[], None] = _kill_myself
+) -> Callable[[str], None]:
     """The function to call at each place; raises ValueError on a setting nobody understands."""
     if not setting:
         return _nothing
-    armed, _, chance = setting.partition(":")
+    armed, _, number = setting.partition(":")
     if armed not in PLACES:
         raise ValueError(f"{VARIABLE}={setting}: place must be one of {', '.join(PLACES)}")
-    probability = float(chance or 1)
+    last = int(number or 1)
+    passes = count(1)
 
     def maybe_die(place: str) -> None:
-        if place == armed and random.random() < probability:
-            os.kill(os.getpid(), signal.SIGKILL)
+        if place == armed and next(passes) == last:
+            die()
 
     return maybe_die
 

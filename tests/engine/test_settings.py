@@ -66,4 +66,13 @@ def test_a_misspelt_failpoint_is_refused() -> None:
     with pytest.raises(ValueError, match="place must be one of"):
         from_environment("efects_acked:0.5")
     from_environment(None)("folded")
-    from_environment("folded:0")("folded")
+
+
+def test_a_failpoint_kills_at_the_nth_pass() -> None:
+    """Other places do not count."""
+    deaths: list[str] = []
+    reached = from_environment("folded:2", lambda: deaths.append("died"))
+    for place in ("folded", "committed", "folded", "folded"):
+        deaths.append(place)
+        reached(place)
+    assert deaths == ["folded", "committed", "folded", "died", "folded"]
