@@ -9,7 +9,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 STAMP := .venv/.installed
 PYTEST_ARGS ?=
-# A directory that holds src/, tests/ … of another checkout must not leak in.
+# Packages of another checkout must not leak in.
 unexport PYTHONPATH PYTHONHOME
 
 ##@ Use
@@ -76,6 +76,8 @@ lock: $(STAMP) ## write requirements*.txt anew from pyproject.toml (run it on Py
 	  --output-file requirements.txt pyproject.toml
 	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(LOCK_FLAGS) --extra dev \
 	  --output-file requirements-dev.txt pyproject.toml
+	@CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile $(LOCK_FLAGS) \
+	  --build-deps-for wheel --only-build-deps --output-file requirements-build.txt pyproject.toml
 
 # No index or download address belongs into a lock: the hashes say what is right, not the place.
 LOCK_FLAGS := --quiet --generate-hashes --no-emit-index-url --no-emit-find-links \

@@ -213,7 +213,7 @@ def test_the_changelog_keeps_its_form() -> None:
 
 def test_locks_name_no_place_to_download_from() -> None:
     """The locks say what is right by hashes; where it comes from is the user's choice."""
-    for name in ("requirements.txt", "requirements-dev.txt"):
+    for name in ("requirements.txt", "requirements-dev.txt", "requirements-build.txt"):
         lock = (ROOT / name).read_text(encoding="utf-8")
         assert not re.search(r"://|^--?(i|index|extra|find|trusted)", lock, re.MULTILINE), name
         pinned = re.findall(r"^[a-z0-9].*", lock, re.MULTILINE)
