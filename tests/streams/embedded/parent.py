@@ -24,8 +24,8 @@ def main(mode: str) -> None:
             os._exit(0)
         directories = [str(path) for path in Path(sys.argv[2]).iterdir()]
         facts = {"pids": dict(services.pids), "directories": directories, "fork": forked}
-        print(json.dumps(facts), flush=True)
         try:
+            print(json.dumps(facts), flush=True)
             time.sleep(60)
         except KeyboardInterrupt:
             host, port = services.bootstrap_servers.split(":")
