@@ -1,0 +1,213 @@
+"""Reads `sla-alerts.v1` and `complaints.v1` and enters what follows from them into the ledger.
+
+Offsets are committed after the ledger has it, so a crash repeats alerts (which the ledger knows)
+and loses none. Where the ledger does not know a partition, because it is new or Redis was lost,
+reading begins a day back instead of at the committed offset.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+from redis.exceptions import RedisError
+
+from agents.alerts import change_of, ended_clocks
+from agents.alerts.alertmanager import annotations_of, labels_of
+from schemas.alert import SlaAlert
+from schemas.codec import MalformedRecord, decode_as
+from schemas.complaint import Complaint
+from streams.notifier.ledger import Firing, Ledger
+from streams.notifier.observer import NotifierObserver
+from streams.notifier.settings import NotifierSettings
+from streams.topics import COMPLAINTS, SLA_ALERTS
+
+log = logging.getLogger(__name__)
+
+MAX_RECORDS = 500
+"""Records per poll: some milliseconds of work between two commits."""
+
+PATIENCE_SECONDS = 1.0
+PATIENCE_MAX_SECONDS = 30.0
+"""How long to wait before asking a lost Redis again, doubled up to the maximum."""
+
+T = TypeVar("T")
+
+
+class AlertReader:
+    """One member of the notifier's consumer group."""
+
+    def __init__(
+        self,
+        settings: NotifierSettings,
+        ledger: Ledger,
+        observer: NotifierObserver,
+        now: Callable[[], datetime],
+        wake: Callable[[], None],
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._observer = observer
+        self._now = now
+        self._wake = wake
+        self._consumer: AIOKafkaConsumer | None = None
+        self._begin_error: Exception | None = None
+        self.stopping = False
+
+    async def start(self) -> None:
+        """Join the group. Raises KafkaError where the broker is out of reach."""
+        self._begin_error = None
+        self._consumer = AIOKafkaConsumer(
+            **self._settings.kafka,
+            group_id=self._settings.group,
+            enable_auto_commit=False,
+            auto_offset_reset="latest",  # where there is anything to catch up, `_begin` seeks
+        )
+        self._consumer.subscribe([SLA_ALERTS, COMPLAINTS], listener=_Beginner(self))
+        await self._consumer.start()
+
+    async def leave(self) -> None:
+        """Leave the group; `start` may join it again."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
+
+    async def run(self) -> None:
+        """Read until stopped."""
+        consumer = self._consumer
+        assert consumer is not None
+        while not self.stopping:
+            batch = await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)
+            if self._begin_error is not None:
+                raise self._begin_error
+            if not batch:
+                continue
+            await self._patiently(partial(self._take_in, batch))
+            if self.stopping:
+                return
+            try:
+                await consumer.commit()
+            except KafkaError as error:  # a rebalance; who owns the partition now reads it again
+                log.warning("alerts were taken in, but the offset was not committed: %s", error)
+                continue
+            # Only now, because a marked partition is read from the committed offset.
+            await self._patiently(partial(self._mark, batch))
+
+    async def begin(self, assigned: Sequence[TopicPartition]) -> None:
+        """Set where to read partitions from that the ledger does not know."""
+        consumer = self._consumer
+        assert consumer is not None
+        by_name = {f"{tp.topic}/{tp.partition}": tp for tp in assigned}
+        known = await self._patiently(partial(self._ledger.known_partitions, list(by_name)))
+        new = [tp for name, tp in by_name.items() if name not in (known or set())]
+        since_ms = int((self._now().timestamp() - self._settings.catch_up_seconds) * 1000)
+        alerts = {tp: since_ms for tp in new if tp.topic == SLA_ALERTS}
+        offsets = await consumer.offsets_for_times(alerts) if alerts else {}
+        for tp, found in offsets.items():
+            if found is not None:
+                consumer.seek(tp, found.offset)
+            else:
+                await consumer.seek_to_end(tp)
+        # A complaint's past ends no warning that is not known here.
+        others = [tp for tp in new if tp.topic != SLA_ALERTS]
+        if others:
+            await consumer.seek_to_end(*others)
+
+    def fail(self, error: Exception) -> None:
+        """Make `run` raise `error` before it hands out another record."""
+        self._begin_error = error
+
+    async def _take_in(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Enter a batch into the ledger; may be repeated whole."""
+        for tp, records in batch.items():
+            if tp.topic == SLA_ALERTS:
+                for record in records:
+                    await self._alert(record)
+            else:
+                await self._complaints(records)
+        self._wake()
+
+    async def _mark(self, partitions: Iterable[TopicPartition]) -> None:
+        await self._ledger.mark_partitions(f"{tp.topic}/{tp.partition}" for tp in partitions)
+
+    async def _alert(self, record: Any) -> None:
+        try:
+            alert = decode_as(SlaAlert, record.value or b"")
+        except MalformedRecord as error:
+            log.error("%s/%s@%s: %s", record.topic, record.partition, record.offset, error)
+            self._observer.skipped("unreadable")
+            return
+        now_ms = int(self._now().timestamp() * 1000)
+        age_seconds = (now_ms - record.timestamp) / 1000
+        if age_seconds > self._settings.catch_up_seconds:
+            self._observer.skipped("outdated")
+            return
+        change = change_of(alert)
+        if alert.quiet:
+            self._observer.skipped("quiet")
+            if not change.ends:
+                return
+        firing = None
+        if change.slot is not None and change.until is not None:
+            firing = Firing(
+                labels=labels_of(alert, change.slot),
+                annotations=annotations_of(alert, self._settings.zone),
+                starts_at_ms=int(alert.at.timestamp() * 1000),
+                until_ms=int(change.until.timestamp() * 1000),
+            )
+        if not await self._ledger.register(alert, change, firing, now_ms):
+            self._observer.skipped("repeated")
+            return
+        self._observer.lag(max(0.0, age_seconds))
+
+    async def _complaints(self, records: Sequence[Any]) -> None:
+        """End the warnings of clocks that were met: no alert says so, but the complaint does."""
+        ended: dict[str, set[str]] = {}
+        for record in records:
+            if not record.value:
+                continue
+            try:
+                complaint = decode_as(Complaint, record.value)
+            except MalformedRecord:
+                self._observer.skipped("unreadable")
+                continue
+            clocks = set(ended_clocks(complaint))
+            if clocks:
+                ended[complaint.complaint_id] = clocks
+        if not ended:
+            return
+        now_ms = int(self._now().timestamp() * 1000)
+        for complaint_id in await self._ledger.with_firings(list(ended)):
+            await self._ledger.end_clocks(complaint_id, ended[complaint_id], now_ms)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T | None:
+        """Do `work` until Redis lets it succeed, or the reader is stopped (None)."""
+        pause = PATIENCE_SECONDS
+        while not self.stopping:
+            try:
+                return await work()
+            except (RedisError, OSError) as error:
+                log.warning("Redis is out of reach, alerts wait: %s", error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, PATIENCE_MAX_SECONDS)
+        return None
+
+
+class _Beginner(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships without types
+    def __init__(self, reader: AlertReader) -> None:
+        self._reader = reader
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        """Nothing to hand over: all there is stands in the ledger."""
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        """Find where to begin."""
+        try:
+            await self._reader.begin(list(assigned))
+        except Exception as error:
+            # aiokafka only logs what a listener raises, and reading on would skip alerts.
+            self._reader.fail(error)
