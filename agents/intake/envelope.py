@@ -56,7 +56,9 @@ class Opened(NamedTuple):
 
 def open_envelope(value: bytes, headers: Headers) -> Opened:
     """Take the record out of its envelope; raises `MalformedRecord` (bad_envelope, too_large)."""
-    texts = _texts(headers) if headers else {}
+    if not headers and _SPECVERSION_KEY not in value:
+        return Opened(value, value)
+    texts = _texts(headers)
     quiet = texts.get(QUIET_HEADER, "").strip().lower() == "off"
     content_type = texts.get("content-type", "").strip().lower()
     if content_type.startswith(_BATCH):

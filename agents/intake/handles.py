@@ -8,6 +8,7 @@ that names nobody joins the others of its conversation. In values `%` and `:` ar
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import NamedTuple
 
 from agents.intake.mailboxes import normalise_mailbox
@@ -28,6 +29,10 @@ STRENGTH: dict[str, int] = {
     CONVERSATION: 5,
 }
 """Lower is stronger: a stronger handle decides who the customer is."""
+
+CACHED_NAMESPACES = 4_096
+CACHED_VALUES = 65_536
+"""Customers come back: their handles are checked and spelled once per worker."""
 
 _PLACEHOLDER = re.compile(
     r"^(?:[0-]*|-1|\W*(?:null|none|nil|undefined|nan|n/a|anonymous|unknown|guest|visitor|"
@@ -59,11 +64,7 @@ def normalise_handle(handle: Handle, source: str, settings: IntakeSettings) -> N
         prefix = "phone:"
     else:
         found = _plain(value)
-        namespace = handle.namespace
-        if kind is HandleKind.CRM:
-            prefix = f"crm:{_squeezed(namespace)}:" if namespace else "crm:"
-        else:
-            prefix = f"{kind.value}:{_squeezed(namespace or source)}:"
+        prefix = _prefix(kind.value, handle.namespace or ("" if kind is HandleKind.CRM else source))
     if found.value is None:
         return found
     text = prefix + found.value
@@ -76,17 +77,22 @@ def normalise_handles(
     handles: Iterable[Handle], source: str, settings: IntakeSettings
 ) -> NormalisedHandles:
     """Normalise a record's handles: each once, strongest first, equal kinds in the order sent."""
-    texts: dict[str, int] = {}
+    texts: list[str] = []
     refused: list[HandleFault] = []
     for handle in handles:
         text, fault = normalise_handle(handle, source, settings)
-        if text is not None:
-            texts[text] = STRENGTH[handle.kind.value]
-        elif fault is not None:
-            refused.append(fault)
+        if text is None:
+            refused.append(fault or HandleFault.INVALID)
+        elif text not in texts:
+            texts.append(text)
     if len(texts) > 1:
-        return NormalisedHandles(tuple(sorted(texts, key=texts.__getitem__)), tuple(refused))
+        texts.sort(key=strength)
     return NormalisedHandles(tuple(texts), tuple(refused))
+
+
+def strength(text: str) -> int:
+    """Return the rank of a handle text; lower is stronger."""
+    return STRENGTH[text.partition(":")[0]]
 
 
 def conversation_handle(conversation_key: str) -> str:
@@ -117,6 +123,12 @@ def parse_handle(text: str) -> Handle:
     return Handle(HandleKind(kind), rest, namespace or None)
 
 
+@lru_cache(CACHED_NAMESPACES)
+def _prefix(kind: str, namespace: str) -> str:
+    return f"{kind}:{_squeezed(namespace)}:" if namespace else f"{kind}:"
+
+
+@lru_cache(CACHED_VALUES)
 def _plain(value: str) -> Normalised:
     text = _squeezed(value)
     if _PLACEHOLDER.match(text):
@@ -129,5 +141,4 @@ def _plain(value: str) -> Normalised:
 
 
 def _squeezed(text: str) -> str:
-    text = text.strip()
-    return _SPACE.sub(" ", text) if not text.isalnum() else text
+    return _SPACE.sub(" ", text.strip())
