@@ -1,21 +1,22 @@
-"""The Faust app: agents, services, life cycle and web. Its delivery path is not used (see `streams.engine`)."""
+"""The Faust app: agents, services, life cycle, web. Records come through `streams.engine`."""
 
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import faust
+from faust.app.base import BootStrategy
 
 APP_ID = "manyi"
 
 
-class NoKafka(faust.App.BootStrategy):  # type: ignore[misc]  # faust ships without types for it
+class NoKafka(BootStrategy):
     """Faust without its own consumer, producer, conductor and tables: the engine brings those."""
 
     enable_kafka = False
 
 
-class ManyiApp(faust.App):  # type: ignore[misc]  # see above
+class ManyiApp(faust.App):
     """A Faust app whose records come through the engine."""
 
     BootStrategy = NoKafka

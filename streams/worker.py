@@ -1,53 +1,234 @@
-"""One worker: the Faust app with its engine, deadlines, views, notifier and web, started and stopped in order.
+"""One worker: the Faust app with engine, deadlines, views, notifier and web, in order.
 
-This is the composition root: the only place that knows which concrete thing stands behind which name.
+This is the composition root: the only place that knows which concrete thing stands behind which
+name.
 """
 
 import asyncio
 import contextlib
 import logging
 import signal
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import mode
+from redis.asyncio import Redis
 
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.policy_file import default_policy, read_policy
+from agents.complaints.sla.policy_file import parse_policy
+from agents.complaints.sla.yaml_reader import PolicyError
+from agents.intake.settings import IntakeSettings
 from schemas.policy import PolicySet
 from streams import topics
 from streams.app import create_app
 from streams.deadlines import DeadlineService
 from streams.engine import EngineSettings
 from streams.errors import ExitCode, UserError
+from streams.identity import IdentityIndex
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
 from streams.pipeline.intake import IntakePipeline
+from streams.pipeline.tables import CUSTOMERS_STAGE
+from streams.pipeline.views import LiveViews
 from streams.settings import Settings
 from streams.topic_plan import Fit, apply, open_admin
-from streams.topology import build
+from streams.topology import Topology, build
+from streams.views import RebuildSource, ViewWriter
 
 log = logging.getLogger(__name__)
 
+DEFAULT_POLICY = Path(__file__).parents[1] / "agents" / "complaints" / "policies" / "default.yaml"
 EMBEDDED_SESSION_SECONDS = 10.0
-"""The embedded broker waits out session and rebalance timeouts when members join; 10 s is its best."""
+"""The embedded broker waits out these timeouts when members join; 10 s is the best it does."""
+PROGRESS_SECONDS = 0.5
+"""How often the views are told how far the worker has read."""
+
+
+def load_policy(path: Path | None) -> PolicySet:
+    """Read the policy file, or the built-in one; UserError names every mistake with its line."""
+    file = path or DEFAULT_POLICY
+    try:
+        return parse_policy(file.read_text(encoding="utf-8"), str(file))
+    except PolicyError as error:
+        problems = "\n       ".join(str(problem) for problem in error.problems)
+        raise UserError(problems, "`manyi policy check` tells more", ExitCode.USAGE) from error
 
 
 def engine_settings(settings: Settings) -> EngineSettings:
     """The engine's limits for this installation."""
-    common: dict[str, Any] = {
-        "bootstrap_servers": settings.bootstrap_servers,
-        "group_id": settings.group,
-        "client_id": f"manyi-{settings.instance_id or 'worker'}",
-        "security": settings.kafka_security(),
-        "group_instance_id": settings.instance_id,
-        "max_records": settings.max_records,
-    }
+    limits: dict[str, Any] = {}
     if settings.embedded:
-        common |= {
+        limits = {
             "session_timeout_seconds": EMBEDDED_SESSION_SECONDS,
             "rebalance_timeout_seconds": EMBEDDED_SESSION_SECONDS,
             "heartbeat_interval_seconds": 2.0,
             "idempotent": False,
+            "exact_end_offsets": False,
         }
-    return EngineSettings(**common)
+    return EngineSettings(
+        bootstrap_servers=settings.bootstrap_servers,
+        group_id=settings.group,
+        client_id=f"manyi-{settings.instance_id or 'worker'}",
+        security=settings.kafka_security(),
+        group_instance_id=settings.instance_id,
+        max_records=settings.max_records,
+        **limits,
+    )
+
+
+async def ensure_topics(settings: Settings) -> None:
+    """Create missing topics; a topic that differs in a harmful way is a UserError."""
+    admin = await open_admin(settings.kafka_clients())
+    try:
+        fits = await apply(admin, topics.topics(settings.partitions), settings.replication)
+    finally:
+        await admin.close()
+    failed = [fit for fit in fits if fit.fit is Fit.FAILED]
+    if failed:
+        raise UserError(
+            "; ".join(f"topic {fit.topic.name}: {fit.error}" for fit in failed),
+            "Let the worker create topics, or make them: `manyi topics plan` shows what it needs",
+        )
+
+
+class Worker:
+    """The parts of a running worker, for whoever runs it: the demo, the import, the tests."""
+
+    def __init__(self, settings: Settings, policy: PolicySet) -> None:
+        self.settings = settings
+        self.redis: Redis = Redis.from_url(settings.redis_url)
+        self.live = LiveViews(self._writer)
+        self.views = self.live.writer
+        self.app = create_app(
+            settings.bootstrap_servers,
+            host=settings.host,
+            port=settings.port,
+            data_directory=settings.data_dir,
+        )
+        self.topology: Topology = build(
+            self.app,
+            engine_settings(settings),
+            IntakePipeline(
+                IdentityIndex(self.redis, settings.redis_prefix),
+                IntakeSettings(default_region=settings.default_region),
+                self.live,
+            ),
+            CustomerPipeline(Rulebook(Plan(policy), ComplaintRules()), self.live),
+        )
+        self.engine = self.topology.engine
+        self.engine.add_listener(self.live)
+        self.deadlines = DeadlineService(
+            self.engine, self.topology.customers, topics.INTAKE_TOPICS, encode_deadline
+        )
+        for service in (self.engine, self.deadlines, _Views(self)):
+            self.app.service(service)
+
+    def _writer(self, source: RebuildSource) -> ViewWriter:
+        settings = self.settings
+        return ViewWriter(
+            self.redis, settings.redis_prefix, partitions=settings.partitions, source=source
+        )
+
+    @property
+    def ready(self) -> bool:
+        """Whether every partition this worker owns has its rows."""
+        return self.engine.ready
+
+    async def start(self) -> None:
+        """Create what is missing, then start everything in order."""
+        await ensure_topics(self.settings)
+        await self.app.start()
+
+    async def stop(self) -> None:
+        """Finish what is in flight (bounded), commit, leave, show the last changes."""
+        await self.app.stop()
+        await self.redis.aclose()
+
+    async def wait(self, until: asyncio.Event) -> None:
+        """Wait for `until`; raises what made the worker crash, if it does."""
+        result = await self.app.wait(until.wait())
+        if result.stopped and self.app.crash_reason is not None:
+            raise self.app.crash_reason
+
+    async def progress(self) -> None:
+        """Tell the views how far every customer partition has been read."""
+        lag = await self.engine.lag()
+        for tp, lane in list(self.engine.lanes.items()):
+            if lane.stage.name == CUSTOMERS_STAGE and lane.restored:
+                through = self.deadlines.read_through_ms(lane)
+                self.live.progressed(
+                    lane.partition,
+                    lane.next_offset - 1,
+                    datetime.fromtimestamp(through / 1000, UTC) if through >= 0 else None,
+                    lag.get(tp, 0),
+                )
+
+    async def settled(self) -> bool:
+        """Whether everything appended so far has been read, applied and shown."""
+        if not self.ready or any((await self.engine.lag()).values()):
+            return False
+        # Intake may have published between the two questions; ask once more.
+        if any((await self.engine.lag()).values()) or self.views.incomplete:
+            return False
+        await self.views.flush()
+        return not self.views.pending
+
+
+class _Views(mode.Service):
+    """Writes the live views while the worker runs, and once more when it stops."""
+
+    def __init__(self, worker: Worker, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._worker = worker
+
+    @mode.Service.task
+    async def _write(self) -> None:
+        await self._worker.views.run()
+
+    @mode.Service.task
+    async def _tell_progress(self) -> None:
+        while not self.should_stop:
+            await self.sleep(PROGRESS_SECONDS)
+            try:
+                await self._worker.progress()
+            except Exception as error:  # a question that failed; the next one may not
+                log.debug("cannot tell how far the worker has read: %r", error)
+
+    async def on_stop(self) -> None:
+        """Show what was applied last."""
+        await self._worker.views.flush()
+
+
+@contextlib.asynccontextmanager
+async def running(settings: Settings, policy: PolicySet) -> AsyncIterator[Worker]:
+    """A started worker for the time of the block; it is stopped in order whatever happens."""
+    worker = Worker(settings, policy)
+    try:
+        await worker.start()
+        yield worker
+    finally:
+        await worker.stop()
+
+
+@contextlib.contextmanager
+def stop_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> Any:
+    """Ctrl-C and SIGTERM set `stop`; a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def ask(number: signal.Signals) -> None:
+        if stop.is_set():
+            raise SystemExit(128 + number)
+        say(f"{number.name}: finishing what is in flight; once more to stop at once")
+        stop.set()
+
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
+        loop.add_signal_handler(number, ask, number)
+    try:
+        yield
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)

@@ -58,7 +58,7 @@ def _customer_spoke(
     rulebook: Rulebook,
 ) -> list[Effect]:
     at = interaction.contact_at or interaction.occurred_at
-    mine = _opened_by(complaints, interaction)
+    mine = _opened_by(complaints, interaction) if complaints else None
     if mine is not None:  # a correction of the very record that opened it
         return _put(
             complaints, mine, _joined(mine, interaction, finding), [], rulebook, interaction
@@ -83,10 +83,15 @@ def _customer_spoke(
     return effects
 
 
+def complaint_id_of(interaction: Interaction) -> str:
+    """The id of the complaint that `interaction` opens: the same whenever it is folded again."""
+    return str(uuid5(COMPLAINT_NAMESPACE, interaction.interaction_id))
+
+
 def _opened_by(
     complaints: Iterable[ComplaintState], interaction: Interaction
 ) -> ComplaintState | None:
-    complaint_id = str(uuid5(COMPLAINT_NAMESPACE, interaction.interaction_id))
+    complaint_id = complaint_id_of(interaction)
     return next((c for c in complaints if c.complaint.complaint_id == complaint_id), None)
 
 
@@ -99,7 +104,7 @@ def _open(
 ) -> ComplaintState:
     language = interaction.language or customer.profile.language or ""
     complaint = Complaint(
-        complaint_id=str(uuid5(COMPLAINT_NAMESPACE, interaction.interaction_id)),
+        complaint_id=complaint_id_of(interaction),
         customer_id=customer.customer_id,
         severity=finding.severity,
         priority=interaction.priority or "",

@@ -4,28 +4,26 @@ Everything is decided by pure functions (`agents.intake`); one question is asked
 batch: who the customers are.
 """
 
-import logging
 from collections import Counter
-from collections.abc import AsyncIterable, Sequence
-from typing import Protocol
+from collections.abc import AsyncIterable
 
 import msgspec
 
+from agents.identity.resolve import Resolution, identity_links
 from agents.intake.dead_letters import dead_letter_headers
 from agents.intake.outcomes import Accepted, AcceptedCommand, Rejected, Skipped
 from agents.intake.settings import IntakeSettings
-from agents.intake.step import given_command, received_at, take_command, take_in, with_customer
+from agents.intake.step import given_command, instant_of, take_command, take_in, with_customer
 from schemas.common import Channel
 from schemas.customer import IntakeState
-from schemas.events import IdentityLink
+from schemas.events import CustomerEvent
 from schemas.interaction import Origin
 from streams import topics
 from streams.engine import RecordBatch, SourceRecord
+from streams.identity import IdentityIndex
 from streams.pipeline.observer import PipelineObserver
 from streams.pipeline.tables import INTAKE, ONLY
 from streams.pipeline.views import LiveViews
-
-log = logging.getLogger(__name__)
 
 REJECT_REASONS = 40
 """Reasons counted per source partition; they come from an enum, so this is only a guard."""
@@ -36,39 +34,12 @@ _encode = msgspec.json.Encoder().encode
 Outcome = Accepted | AcceptedCommand | Rejected | Skipped
 
 
-class Identity(Protocol):
-    """Says who the customers of a batch are, in one round trip."""
-
-    async def resolve(self, handle_sets: Sequence[Sequence[str]]) -> Sequence["Identified"]:
-        """Return who is meant, in order; waits while the index cannot be reached."""
-        ...
-
-
-class Identified(Protocol):
-    """Who one handle set means, and which handles were linked to that customer just now."""
-
-    @property
-    def customer_id(self) -> str:
-        """The customer."""
-        ...
-
-    @property
-    def links(self) -> Sequence[str]:
-        """Handles that are new to the index."""
-        ...
-
-    @property
-    def conflicts(self) -> Sequence[str]:
-        """Handles that belong to somebody else and were left alone."""
-        ...
-
-
 class IntakePipeline:
     """Folds batches of one worker's channel and command lanes."""
 
     def __init__(
         self,
-        identity: Identity,
+        identity: IdentityIndex,
         settings: IntakeSettings,
         views: LiveViews,
         observer: PipelineObserver | None = None,
@@ -88,7 +59,9 @@ class IntakePipeline:
         """Fold one batch: ask who the customers are, publish their events, count."""
         outcomes = [self._take(batch, record) for record in batch.records]
         named = [o for o in outcomes if isinstance(o, Accepted | AcceptedCommand)]
-        found = iter(await self.identity.resolve([outcome.handles for outcome in named]))
+        found = iter(
+            await self.identity.resolve([o.handles for o in named], [_origin(o) for o in named])
+        )
         counter = _Counter(batch)
         for record, outcome in zip(batch.records, outcomes, strict=True):
             counter.count(outcome)
@@ -101,7 +74,7 @@ class IntakePipeline:
 
     def _take(self, batch: RecordBatch, record: SourceRecord) -> Outcome:
         origin = Origin(batch.topic, batch.partition, record.offset)
-        at = received_at(record.timestamp)
+        at = instant_of(record.timestamp)
         headers = record.headers
         channel = _CHANNELS.get(batch.topic)
         if channel is None:
@@ -113,26 +86,29 @@ class IntakePipeline:
         batch: RecordBatch,
         record: SourceRecord,
         outcome: Accepted | AcceptedCommand,
-        found: Identified,
+        found: Resolution,
         counter: "_Counter",
     ) -> None:
-        at = received_at(record.timestamp)
+        at = instant_of(record.timestamp)
         if isinstance(outcome, Accepted):
             customer_id = found.customer_id
-            event = _encode(with_customer(outcome, customer_id))
+            event: CustomerEvent = with_customer(outcome, customer_id)
         else:
             customer_id = outcome.customer_id or found.customer_id
-            event = _encode(given_command(outcome, customer_id, at))
-        batch.emit(topics.CUSTOMER_EVENTS, customer_id.encode(), event)
-        for handle in found.links:
-            link = IdentityLink(handle=handle, customer_id=customer_id, linked_at=at)
-            batch.emit(topics.IDENTITY_LINKS, handle.encode(), _encode(link))
+            event = given_command(outcome, customer_id, at)
+        batch.emit(topics.CUSTOMER_EVENTS, customer_id.encode(), _encode(event))
+        for link in identity_links(found, outcome.handles, at):
+            batch.emit(topics.IDENTITY_LINKS, link.handle.encode(), _encode(link))
         counter.conflicts += len(found.conflicts)
 
     def _reject(self, batch: RecordBatch, record: SourceRecord, rejected: Rejected) -> None:
         origin = Origin(batch.topic, batch.partition, record.offset)
         headers = dead_letter_headers(rejected, record.headers, origin, record.timestamp)
         batch.emit(topics.dead_letters_of(batch.topic), record.key, record.value, headers)
+
+
+def _origin(outcome: Accepted | AcceptedCommand) -> Origin:
+    return outcome.interaction.origin if isinstance(outcome, Accepted) else outcome.origin
 
 
 class _Counter:

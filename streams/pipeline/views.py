@@ -1,6 +1,6 @@
 """Shows applied changes in the live views, and rebuilds them from the rows of a restored lane."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from agents.satisfaction.rollup import RowKey, decode_row_key
@@ -17,16 +17,22 @@ from streams.pipeline.tables import (
     PARTITIONS,
     SATISFACTION,
 )
-from streams.views.writer import ComplaintItem, SatisfactionItem, ViewItem, ViewWriter
+from streams.views import (
+    ComplaintItem,
+    CustomerItem,
+    RebuildSource,
+    SatisfactionItem,
+    ViewItem,
+    ViewWriter,
+)
 
 
 class LiveViews:
     """A lane listener that keeps the view writer in step with the lanes of this worker."""
 
-    def __init__(self, writer: ViewWriter) -> None:
-        self.writer = writer
+    def __init__(self, make_writer: Callable[[RebuildSource], ViewWriter]) -> None:
         self._lanes: dict[int, Lane] = {}
-        writer.source = self._items
+        self.writer = make_writer(self._items)
 
     # --- lanes come and go -----------------------------------------------------------------------
 
@@ -54,11 +60,11 @@ class LiveViews:
         if lane is None:
             return
         for _, state in lane.rows(CUSTOMERS):
-            yield card_of(state)
+            yield CustomerItem(card_of(state))
             for complaint in state.complaints:
                 yield ComplaintItem(complaint.complaint, state.name)
         for key, row in lane.rows(SATISFACTION):
-            yield SatisfactionItem(decode_row_key(key), row)
+            yield SatisfactionItem(partition, decode_row_key(key), row)
 
     # --- what was applied ------------------------------------------------------------------------
 
