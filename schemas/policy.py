@@ -149,8 +149,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     fix: str
 
     def __str__(self) -> str:
-        """`file:line:column: message (fix)`, the form editors and terminals make clickable."""
-        return f"{self.file}:{self.line}:{self.column}: {self.message}. {self.fix}."
+        """`file:line:column: message; fix`, the form editors and terminals make clickable."""
+        return f"{self.file}:{self.line}:{self.column}: {self.message}; {self.fix}"
 
 
 class ComplaintContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -20,9 +20,9 @@ from schemas.policy import (
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY_SECONDS = 86_400
-HOURS_EXAMPLE = 'write it like "09:00-17:00", with leading zeros and a minus between'
+HOURS_EXAMPLE = 'write it like "09:00-17:00"'
 
-_RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*(?:([01]\d|2[0-3]):([0-5]\d)|(24):(00))")
+_RANGE = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*(?:([01]?\d|2[0-3]):([0-5]\d)|(24):(00))")
 
 Week = tuple[tuple[TimeRange, ...], ...]
 

@@ -158,7 +158,7 @@ class Reader:
 
 def suggest(word: str, known: Iterable[str]) -> str:
     """`did you mean ...` if something is near, all that is known otherwise."""
-    names = list(known)
+    names = [str(name) for name in known]
     near = difflib.get_close_matches(word, names, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
