@@ -217,7 +217,7 @@ class Lane:
         batch.folded_at = time.monotonic()
         self.folding_since = None
         self.engine.observer.folded(self, len(records), 0, batch.folded_at - started)
-        failpoints.reached("folded")
+        failpoints.reached("folded", self.stage.name)
         before = self.in_flight[-1].barrier if self.in_flight else None
         self.in_flight.append(batch)
         batch.barrier = asyncio.create_task(
@@ -261,10 +261,10 @@ class Lane:
         if before is not None:
             await before  # in order per lane; a failure fails every later batch
         await self.engine.writer.publish(batch.effects, self.partition)
-        failpoints.reached("effects_acked")
+        failpoints.reached("effects_acked", self.stage.name)
         if self.changelog is not None:
             await self.changelog.write(self.scope, sealed, batch.decoded_rows)
-        failpoints.reached("changelog_acked")
+            failpoints.reached("changelog_acked", self.stage.name)
         self.watermark_ms = max(self.watermark_ms, batch.watermark_ms)
         self.next_offset = batch.applied + 1
         batch.applied_now()

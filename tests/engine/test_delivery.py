@@ -69,8 +69,8 @@ async def test_a_worker_folds_commits_and_goes_on_after_a_clean_stop(bench: Benc
 async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: str) -> None:
     """Whatever step the process dies in: no wrong row, nothing missing, duplicates identical."""
     await bench.feed(3_000)
-    passes = 2 if place in ("before_commit", "committed") else 9
-    await feed_until_dead(bench, {"ENGINE_FAILPOINT": f"{place}:{passes}"})
+    where = f"{place}:2" if "commit" in place else f"count/{place}:5"
+    await feed_until_dead(bench, {"ENGINE_FAILPOINT": where})
     await bench.wait_until_done()
     assert await bench.stop("one") == 0
     verdict = await bench.judge()
@@ -80,14 +80,15 @@ async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: s
 
 
 @pytest.mark.parametrize(
-    ("hole", "place"), [("commit_first", "committed"), ("no_skip", "changelog_acked")]
+    ("hole", "place"),
+    [("commit_first", "committed:9"), ("no_skip", "count/changelog_acked:5")],
 )
 async def test_the_oracle_finds_a_hole_that_is_put_back(
     bench: Bench, hole: str, place: str
 ) -> None:
     """Negative control: with a known hole and a kill beside it, the oracle must complain."""
     await bench.feed(3_000)
-    await feed_until_dead(bench, {"ENGINE_FAILPOINT": f"{place}:9", "HOLE": hole})
+    await feed_until_dead(bench, {"ENGINE_FAILPOINT": place, "HOLE": hole})
     await bench.wait_until_done(HOLE=hole)
     assert await bench.stop("one") == 0
     assert (await bench.judge()).wrong

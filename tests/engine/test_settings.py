@@ -76,3 +76,13 @@ def test_a_failpoint_kills_at_the_nth_pass() -> None:
         deaths.append(place)
         reached(place)
     assert deaths == ["folded", "committed", "folded", "died", "folded"]
+
+
+def test_a_failpoint_may_belong_to_one_stage() -> None:
+    """Passes in other stages do not count."""
+    deaths: list[str] = []
+    reached = from_environment("intake/folded:2", lambda: deaths.append("died"))
+    for stage in ("intake", "customers", "customers", "intake"):
+        deaths.append(stage)
+        reached("folded", stage)
+    assert deaths == ["intake", "customers", "customers", "intake", "died"]
