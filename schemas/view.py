@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec import Struct, field
 
 from schemas.common import Instant
+from schemas.complaint import Complaint
 from schemas.satisfaction import Dimension, SatisfactionRow, Window
 
 CARD_TIMELINE_ENTRIES = 30
@@ -258,13 +259,14 @@ class BoardMeasure(Struct, frozen=True, kw_only=True):
 class Board(Struct, frozen=True, kw_only=True):
     """The wallboard: promises broken or about to be, who waits longest, are customers satisfied.
 
-    `day_start_at` is the start of the UTC day that all figures of today cover.
+    `last_day` covers the current hour and the 23 before it, from `figures_from_at` on, and the same
+    hours a week earlier. `due_count`: due within the hour and not broken yet.
     """
 
     version: str
     freshness: Freshness
     now_at: datetime
-    day_start_at: datetime
+    figures_from_at: datetime
     open_count: int = 0
     breached_count: int = 0
     due_count: int = 0
@@ -273,8 +275,32 @@ class Board(Struct, frozen=True, kw_only=True):
     next_due_at: Instant | None = None
     oldest_unanswered: OpenComplaint | None = None
     queue: list[OpenComplaint] = field(default_factory=list)
-    today: BoardMeasure
+    last_day: BoardMeasure
     channels: list[BoardGroup] = field(default_factory=list)
     teams: list[BoardGroup] = field(default_factory=list)
     tiers: list[BoardGroup] = field(default_factory=list)
     received_count: int = 0
+
+
+class ComplaintCard(Complaint, kw_only=True, omit_defaults=True):
+    """A complaint as readers see it: the record, its customer's name, and what falls due next.
+
+    `next_due_at` is the earliest due time of its running promises, broken ones included; None where
+    nothing runs.
+    """
+
+    customer_name: str = ""
+    next_due_at: Instant | None = None
+
+
+class PartitionProgress(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How fresh the views of one partition are; written with every flush, at least every second.
+
+    `as_of_ms`: complete up to this instant of the wall clock. `applied`: the highest source offset
+    the views contain. `read_through_ms`: every event before it was read. All epoch milliseconds.
+    """
+
+    as_of_ms: int
+    applied: int = -1
+    read_through_ms: int = 0
+    lag_count: int = 0

@@ -6,39 +6,31 @@ dictionary entry; the spreading is done once per distinct (hour, labels), not on
 
 import copy
 import math
-from bisect import insort
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 from agents.effects import Tally
 from agents.satisfaction.rollup import (
     KEPT_STARTS,
     KEY_CHARACTERS,
     KEYS_PER_DIMENSION,
-    OTHER,
-    UNKNOWN,
     RowKey,
     encode_row_key,
     hour_of,
-    label_key,
     start_of,
 )
+from agents.satisfaction.shelf import GROUPED, Shelf, last_gone
 from agents.satisfaction.sketch import LONGEST_SECONDS, bucket_of, grained
-from schemas.rollup import SatisfactionCatalogue
+from agents.satisfaction.state import MemoryRows, RowState
 from schemas.satisfaction import Dimension, DurationSketch, SatisfactionRow, Window
-
-CATALOGUE_KEY = b""
-"""The catalogue entry of the partition; entries of window starts have the head of their rows."""
-
-PRUNED_STARTS = 16
-"""Window starts removed in one flush at most, so that no batch grows without bound."""
 
 GAP_GRAIN = 1 << 20
 """SERVQUAL gaps count in whole 2^-20 steps, so that their sum is exact in any order."""
 
-_GROUPED = ("channel", "team", "category", "region", "tier")
+__all__ = ["MemoryRows", "RowState", "TallyBoard", "TallyReason", "apply"]
+
 _STEPS = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 _DURATIONS = frozenset({"first_response", "resolution"})
 _TARGETS = frozenset({"met", "breached"})
@@ -68,48 +60,6 @@ class TallyReason(StrEnum):
     NO_VALUE = "no_value"
     WINDOW_GONE = "window_gone"
     """Counted, but no longer in a window this old (see `KEPT_STARTS`)."""
-
-
-class RowState(Protocol):
-    """The rows of one partition, as the engine's batch shows them."""
-
-    def get_row(self, key: bytes) -> SatisfactionRow | None:
-        """A satisfaction row, never to be changed in place."""
-        ...
-
-    def put_row(self, key: bytes, row: SatisfactionRow) -> None:
-        """Write a satisfaction row."""
-        ...
-
-    def delete_row(self, key: bytes) -> None:
-        """Remove a satisfaction row."""
-        ...
-
-    def get_catalogue(self, key: bytes) -> SatisfactionCatalogue | None:
-        """A catalogue entry, never to be changed in place."""
-        ...
-
-    def put_catalogue(self, key: bytes, entry: SatisfactionCatalogue) -> None:
-        """Write a catalogue entry."""
-        ...
-
-    def delete_catalogue(self, key: bytes) -> None:
-        """Remove a catalogue entry."""
-        ...
-
-
-class MemoryRows:
-    """Rows in two dictionaries: for the oracle, the journeys and tests."""
-
-    def __init__(self) -> None:
-        self.rows: dict[bytes, SatisfactionRow] = {}
-        self.catalogue: dict[bytes, SatisfactionCatalogue] = {}
-        self.get_row: Callable[[bytes], SatisfactionRow | None] = self.rows.get
-        self.put_row = self.rows.__setitem__
-        self.delete_row = self.rows.__delitem__
-        self.get_catalogue: Callable[[bytes], SatisfactionCatalogue | None] = self.catalogue.get
-        self.put_catalogue = self.catalogue.__setitem__
-        self.delete_catalogue = self.catalogue.__delitem__
 
 
 def apply(tally: Tally, state: RowState) -> TallyReason:
@@ -164,12 +114,12 @@ class TallyBoard:
         if not self._hours:
             return []
         hours, self._hours = self._hours, {}
-        shelf = _Shelf(state, self._keys_per_dimension)
+        shelf = Shelf(state, self._keys_per_dimension)
         newest = max(shelf.root.newest_hour, *hours)
         changes = {at_hour: hour.by_group(shelf) for at_hour, hour in hours.items()}
         written = []
         for window, hour, counts_by_group in _by_window(changes):
-            if window is not Window.ALL and hour <= _last_gone(
+            if window is not Window.ALL and hour <= last_gone(
                 window, newest, self._kept_starts[window]
             ):
                 self.reasons[TallyReason.WINDOW_GONE] += len(counts_by_group)
@@ -194,7 +144,7 @@ class _Hour:
 
     def __init__(self) -> None:
         self._all: Counts = {}
-        self._by_label: tuple[tuple[str, ByLabel], ...] = tuple((name, {}) for name in _GROUPED)
+        self._by_label: tuple[tuple[str, ByLabel], ...] = tuple((name, {}) for name in GROUPED)
 
     def add(self, labels: Mapping[str, str], atom: Atom, count: float) -> None:
         """Count `atom` in the total and under each of its labels."""
@@ -209,98 +159,13 @@ class _Hour:
             else:
                 counts[atom] = counts.get(atom, 0) + count
 
-    def by_group(self, shelf: "_Shelf") -> Groups:
+    def by_group(self, shelf: Shelf) -> Groups:
         """The same counts under the keys their labels have in the partition."""
         groups: Groups = {(Dimension.ALL.value, ""): self._all}
         for name, by_label in self._by_label:
             for label, counts in by_label.items():
                 _add(groups, (name, shelf.key_for(name, label)), counts)
         return groups
-
-
-class _Shelf:
-    """The catalogue during one flush: read once, written once if it changed."""
-
-    def __init__(self, state: RowState, keys_per_dimension: int) -> None:
-        self._state = state
-        self._limit = keys_per_dimension
-        found = state.get_catalogue(CATALOGUE_KEY)
-        self.root = found if found is not None else SatisfactionCatalogue()
-        self._known = {name: dict.fromkeys(self.root.keys.get(name, ())) for name in _GROUPED}
-        self._starts = {window: list(starts) for window, starts in self.root.starts.items()}
-        self._changed = False
-        self._entries: dict[bytes, dict[str, list[str]]] = {}
-
-    def key_for(self, dimension: str, label: Label) -> str:
-        """The key a label is counted under. A key once known stays known, so taking back works."""
-        key = label_key(label)
-        if key in (UNKNOWN, OTHER):
-            return key
-        known = self._known[dimension]
-        if key not in known:
-            if len(known) >= self._limit:
-                return OTHER
-            known[key] = None
-            self._changed = True
-        return key
-
-    def note(self, parts: RowKey) -> None:
-        """A row is new: enter it under its window start, so that it can be removed one day."""
-        if parts.window is Window.ALL:
-            return
-        starts = self._starts.setdefault(parts.window.value, [])
-        head = _start_key(parts.window, parts.hour)
-        if head not in self._entries:
-            entry = self._state.get_catalogue(head)
-            if entry is None:
-                insort(starts, parts.hour)
-                self._changed = True
-            self._entries[head] = (
-                {} if entry is None else {name: list(keys) for name, keys in entry.keys.items()}
-            )
-        self._entries[head].setdefault(parts.dimension.value, []).append(parts.key)
-
-    def close(self, newest: int, kept_starts: Mapping[Window, int]) -> None:
-        """Write the catalogue and remove the starts that have grown old."""
-        for head, keys in self._entries.items():
-            self._state.put_catalogue(head, SatisfactionCatalogue(keys=keys))
-        for window, kept in kept_starts.items():
-            starts = self._starts.get(window.value, [])
-            last_gone = _last_gone(window, newest, kept)
-            gone = [hour for hour in starts[:PRUNED_STARTS] if hour <= last_gone]
-            for hour in gone:
-                self._remove(window, hour)
-            if gone:
-                self._starts[window.value] = starts[len(gone) :]
-                self._changed = True
-        if self._changed or newest != self.root.newest_hour:
-            keys = {name: list(known) for name, known in self._known.items() if known}
-            self._state.put_catalogue(
-                CATALOGUE_KEY,
-                SatisfactionCatalogue(keys=keys, starts=self._starts, newest_hour=newest),
-            )
-
-    def _remove(self, window: Window, hour: int) -> None:
-        head = _start_key(window, hour)
-        entry = self._state.get_catalogue(head)
-        if entry is None:
-            return
-        for dimension, keys in entry.keys.items():
-            for key in keys:
-                self._state.delete_row(
-                    encode_row_key(RowKey(window, hour, Dimension(dimension), key))
-                )
-        self._state.delete_catalogue(head)
-
-
-def _start_key(window: Window, hour: int) -> bytes:
-    return encode_row_key(RowKey(window, hour, Dimension.ALL, ""))[:5]
-
-
-def _last_gone(window: Window, newest: int, kept: int) -> int:
-    """The youngest start that is too old to be kept once `newest` has been counted."""
-    step = 1 if window is Window.HOUR else 24
-    return start_of(window, newest) - kept * step
 
 
 def _read(field: str, value: float | str | None) -> tuple[TallyReason, int | str | None, float]:

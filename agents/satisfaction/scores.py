@@ -6,12 +6,11 @@ So a CSAT or CES answer on another scale is counted in the usual histogram at th
 """
 
 import math
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
-from agents.effects import Measure, Tally
+from agents.effects import Measure
 from schemas.common import Instrument, Rating
 from schemas.satisfaction import SatisfactionScore
 
@@ -148,14 +147,6 @@ def slot(score: SatisfactionScore) -> Slot:
             return Slot(Measure.SERVQUAL, score.perceived - score.expected, SlotReason.COUNTED)
         case _:
             return Slot(None, None, SlotReason.NOT_COUNTED)
-
-
-def tally_of(score: SatisfactionScore, labels: Mapping[str, str], count: int = 1) -> Tally | None:
-    """The tally that counts `score` (`count` -1 takes it back); None if it has no slot."""
-    measure, value, _ = slot(score)
-    if measure is None:
-        return None
-    return Tally(measure=measure, at=score.rated_at, labels=labels, value=value, count=count)
 
 
 _LOW_MID_STEPS = {2: (1, 1), 3: (1, 2), 4: (2, 2), 5: (2, 3), 7: (3, 4), 10: (4, 7)}

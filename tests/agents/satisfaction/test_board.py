@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.effects import Measure, Tally
-from agents.satisfaction.board import MemoryRows, TallyBoard, TallyReason, apply
+from agents.satisfaction.board import TallyBoard, TallyReason, apply
 from agents.satisfaction.rollup import (
     OTHER,
     UNKNOWN,
@@ -21,6 +21,7 @@ from agents.satisfaction.rollup import (
     row_key,
 )
 from agents.satisfaction.sketch import bucket_of, merge_sketches, quantile, sketch_of
+from agents.satisfaction.state import MemoryRows
 from schemas.satisfaction import Dimension, DurationSketch, SatisfactionRow, Window
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

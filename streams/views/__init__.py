@@ -1,0 +1,22 @@
+"""Live views: what people read, kept in Redis behind the commit barrier.
+
+`ViewWriter` writes what changed, `ViewReader` answers from it, `keys` names everything.
+"""
+
+from streams.views.items import ComplaintItem, CountsItem, CustomerItem, SatisfactionItem, ViewItem
+from streams.views.observer import ViewObserver
+from streams.views.reader import ViewReader
+from streams.views.writer import FlushOutcome, RebuildSource, ViewWriter
+
+__all__ = [
+    "ComplaintItem",
+    "CountsItem",
+    "CustomerItem",
+    "FlushOutcome",
+    "RebuildSource",
+    "SatisfactionItem",
+    "ViewItem",
+    "ViewObserver",
+    "ViewReader",
+    "ViewWriter",
+]

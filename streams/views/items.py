@@ -1,0 +1,118 @@
+"""The views that can be put, and the Redis commands that write each of them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from agents.satisfaction.rollup import RowKey
+from schemas.complaint import Complaint
+from schemas.satisfaction import SatisfactionRow
+from schemas.view import CustomerCard
+from streams.views.facts import card_of, epoch_ms, facts_of, is_open
+from streams.views.keys import KEPT_OF_CUSTOMER, ViewKeys
+
+_encode = msgspec.json.Encoder().encode
+
+ItemKey = tuple[str, ...]
+"""What an item replaces: two items of one key are two states of one view, and the newer holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerItem:
+    """A customer's card."""
+
+    card: CustomerCard
+
+    @property
+    def key(self) -> ItemKey:
+        """One view per customer."""
+        return ("customer", self.card.customer_id)
+
+    def write(self, pipe: Any, keys: ViewKeys) -> None:
+        """Add the commands to a pipeline."""
+        card = self.card
+        pipe.set(keys.customer(card.customer_id), _encode(card))
+        if card.last_at is not None:
+            pipe.zadd(keys.customers, {card.customer_id: epoch_ms(card.last_at)})
+
+
+@dataclass(frozen=True, slots=True)
+class ComplaintItem:
+    """A complaint, open or ended, with its customer's name."""
+
+    complaint: Complaint
+    customer_name: str = ""
+
+    @property
+    def key(self) -> ItemKey:
+        """One view per complaint."""
+        return ("complaint", self.complaint.complaint_id)
+
+    def write(self, pipe: Any, keys: ViewKeys) -> None:
+        """Add the commands to a pipeline: the record, and the one list it stands in."""
+        complaint = self.complaint
+        name = complaint.complaint_id
+        card = card_of(complaint, self.customer_name)
+        listed = keys.complaints_of(complaint.customer_id)
+        pipe.set(keys.complaint(name), _encode(card))
+        pipe.zadd(listed, {name: epoch_ms(complaint.opened_at)})
+        pipe.zremrangebyrank(listed, 0, -KEPT_OF_CUSTOMER - 1)
+        if is_open(complaint):
+            due = card.next_due_at
+            pipe.zadd(keys.open, {name: "+inf" if due is None else epoch_ms(due)})
+            pipe.hset(keys.open_facts, name, _encode(facts_of(complaint)))
+        else:
+            pipe.zrem(keys.open, name)
+            pipe.hdel(keys.open_facts, name)
+        ended_at = complaint.closed_at or complaint.resolved_at or complaint.opened_at
+        for stage_list in (keys.resolved, keys.closed):
+            if stage_list == keys.ended(complaint.stage):
+                pipe.zadd(stage_list, {name: epoch_ms(ended_at)})
+            else:
+                pipe.zrem(stage_list, name)
+
+
+@dataclass(frozen=True, slots=True)
+class SatisfactionItem:
+    """One partition's counts of one satisfaction row."""
+
+    partition: int
+    row_key: RowKey
+    row: SatisfactionRow
+
+    @property
+    def key(self) -> ItemKey:
+        """One view per partition and row."""
+        window, hour, dimension, key = self.row_key
+        return ("satisfaction", str(self.partition), window.value, str(hour), dimension.value, key)
+
+    def write(self, pipe: Any, keys: ViewKeys) -> None:
+        """Add the commands to a pipeline."""
+        window, hour, dimension, key = self.row_key
+        field = f"{self.partition}:{key}"
+        pipe.hset(keys.satisfaction(window, hour, dimension), field, _encode(self.row))
+        pipe.zadd(keys.starts(window), {str(hour): hour})
+
+
+@dataclass(frozen=True, slots=True)
+class CountsItem:
+    """The counts of one partition, as a field of a hash."""
+
+    hash_key: str
+    field: str
+    counts: Mapping[str, Any]
+
+    @property
+    def key(self) -> ItemKey:
+        """One view per field."""
+        return (self.hash_key, self.field)
+
+    def write(self, pipe: Any, keys: ViewKeys) -> None:
+        """Add the command to a pipeline."""
+        pipe.hset(self.hash_key, self.field, _encode(self.counts))
+
+
+ViewItem = CustomerItem | ComplaintItem | SatisfactionItem | CountsItem
+"""Anything that is shown."""
