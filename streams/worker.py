@@ -29,6 +29,7 @@ from streams.deadlines import DeadlineService
 from streams.engine import EngineSettings
 from streams.errors import ExitCode, UserError
 from streams.identity import IdentityIndex
+from streams.notifier import Notifier, NotifierSettings
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
 from streams.pipeline.intake import IntakePipeline
 from streams.pipeline.tables import CUSTOMERS_STAGE
@@ -79,6 +80,20 @@ def engine_settings(settings: Settings) -> EngineSettings:
     )
 
 
+def notifier_settings(settings: Settings, *, terminal: bool) -> NotifierSettings:
+    """Where this installation sends its alerts."""
+    return NotifierSettings(
+        kafka=settings.kafka_clients(),
+        group=f"{settings.group}-notifier",
+        redis_prefix=settings.redis_prefix,
+        alertmanager_urls=settings.alertmanager_urls,
+        webhook_url=settings.webhook_url,
+        webhook_secret=settings.webhook_secret,
+        terminal=terminal,
+        zone=settings.timezone,
+    )
+
+
 async def ensure_topics(settings: Settings) -> None:
     """Create missing topics; a topic that differs in a harmful way is a UserError."""
     admin = await open_admin(settings.kafka_clients())
@@ -97,7 +112,7 @@ async def ensure_topics(settings: Settings) -> None:
 class Worker:
     """The parts of a running worker, for whoever runs it: the demo, the import, the tests."""
 
-    def __init__(self, settings: Settings, policy: PolicySet) -> None:
+    def __init__(self, settings: Settings, policy: PolicySet, *, terminal: bool = False) -> None:
         self.settings = settings
         self.redis: Redis = Redis.from_url(settings.redis_url)
         self.live = LiveViews(self._writer)
@@ -123,8 +138,12 @@ class Worker:
         self.deadlines = DeadlineService(
             self.engine, self.topology.customers, topics.INTAKE_TOPICS, encode_deadline
         )
+        alerts = notifier_settings(settings, terminal=terminal)
+        self.notifier = Notifier(alerts, self.redis)
         for service in (self.engine, self.deadlines, _Views(self)):
             self.app.service(service)
+        if settings.alerts and alerts.sends:
+            self.app.service(self.notifier)
 
     def _writer(self, source: RebuildSource) -> ViewWriter:
         settings = self.settings
@@ -203,9 +222,14 @@ class _Views(mode.Service):
 
 
 @contextlib.asynccontextmanager
-async def running(settings: Settings, policy: PolicySet) -> AsyncIterator[Worker]:
-    """A started worker for the time of the block; it is stopped in order whatever happens."""
-    worker = Worker(settings, policy)
+async def running(
+    settings: Settings, policy: PolicySet, *, terminal: bool = False
+) -> AsyncIterator[Worker]:
+    """A started worker for the time of the block; it is stopped in order whatever happens.
+
+    `terminal` prints every alert on standard error.
+    """
+    worker = Worker(settings, policy, terminal=terminal)
     try:
         await worker.start()
         yield worker
