@@ -193,8 +193,8 @@ class Changelog:
         """
         tp, records, loop = self.tp, 0, asyncio.get_running_loop()
         reader = self._reader_of(self._settings)
-        await reader.start()
         try:
+            await reader.start()
             reader.assign([tp])
             begin = (await reader.beginning_offsets([tp]))[tp]
             end = stop if stop is not None else (await reader.end_offsets([tp]))[tp]
