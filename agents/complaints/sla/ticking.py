@@ -93,6 +93,7 @@ class TickingClock:
         if term is None:
             if self.term is not None:
                 self.term = None
+                self.enders.append(cause)
                 self._mark(at, SegmentState.UNPROMISED, cause)
             self.since = None
             return

@@ -66,7 +66,8 @@ def histories(draw: st.DrawFn, *, changes: bool = True) -> list[ComplaintEvent]:
     """A complaint and up to fourteen things that happen to it, some within the same minute."""
     kinds = [kind for kind in KINDS if changes or kind is not Kind.CHANGED]
     minutes = draw(st.lists(st.integers(0, HORIZON), max_size=14))
-    events = [ComplaintEvent(START, "opened", Kind.OPENED)]
+    # Its id sorts before theirs: what happens in the same instant happens after the opening.
+    events = [ComplaintEvent(START, "a-complaint", Kind.OPENED)]
     for number, minute in enumerate(minutes):
         what = draw(st.sampled_from(kinds))
         reason = draw(st.sampled_from(["parts", "customer"])) if what is Kind.PAUSED else ""
@@ -93,7 +94,7 @@ def arrivals(draw: st.DrawFn) -> list[tuple[dt.datetime, ComplaintEvent]]:
     return sorted(known, key=lambda pair: pair[0])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories(), st.randoms(use_true_random=False))
 def test_order_and_duplicates_of_arrival_change_no_clock(
     history: list[ComplaintEvent], chance: random.Random
@@ -104,7 +105,7 @@ def test_order_and_duplicates_of_arrival_change_no_clock(
     assert evaluate(shuffled, PLAN, CONTEXT, UNTIL) == evaluate(history, PLAN, CONTEXT, UNTIL)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories())
 def test_segments_tile_a_clock_and_sum_to_what_it_used(history: list[ComplaintEvent]) -> None:
     """Every second of a clock has exactly one reason."""
@@ -121,7 +122,7 @@ def test_segments_tile_a_clock_and_sum_to_what_it_used(history: list[ComplaintEv
         assert used == clock.used_seconds
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories())
 def test_no_clock_runs_while_paused_or_closed(history: list[ComplaintEvent]) -> None:
     """Counted stretches lie outside every pause that stops them, and inside the calendar."""
@@ -155,7 +156,7 @@ def test_no_clock_runs_while_paused_or_closed(history: list[ComplaintEvent]) -> 
             )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories(changes=False))
 def test_a_longer_limit_breaks_no_more_and_no_earlier(history: list[ComplaintEvent]) -> None:
     """Monotone: what a strict promise keeps, a loose one keeps too."""
@@ -169,7 +170,7 @@ def test_a_longer_limit_breaks_no_more_and_no_earlier(history: list[ComplaintEve
             assert tight.breached_at <= wide.breached_at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(histories())
 def test_a_breach_is_where_the_limit_is_reached(history: list[ComplaintEvent]) -> None:
     """Breached clocks used their limit, unbreached ones did not; met ones ended before due."""
@@ -185,7 +186,7 @@ def test_a_breach_is_where_the_limit_is_reached(history: list[ComplaintEvent]) -
             assert clock.ended_at < clock.due_at
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(arrivals())
 def test_what_was_announced_ends_where_the_clocks_stand(
     known: list[tuple[dt.datetime, ComplaintEvent]],
@@ -218,7 +219,41 @@ def test_what_was_announced_ends_where_the_clocks_stand(
     assert recovered >= breached & closed
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
+@given(arrivals(), st.lists(st.tuples(st.integers(0, 13), st.integers(0, HORIZON)), max_size=4))
+def test_whatever_is_withdrawn_an_open_breach_has_an_open_alert(
+    known: list[tuple[dt.datetime, ComplaintEvent]], corrections: list[tuple[int, int]]
+) -> None:
+    """Corrections take evidence back; no clock stays broken in silence, none is alarmed in vain."""
+    desk = Desk(PLAN)
+    gone = {f"e{number}": START + dt.timedelta(minutes=minute) for number, minute in corrections}
+    steps = [(arrives, 0, event) for arrives, event in known]
+    steps += [
+        (max(arrives, gone[event.id]), 1, event) for arrives, event in known if event.id in gone
+    ]
+    for when, step, event in sorted(steps, key=lambda item: (item[0], item[1])):
+        if step == 0:
+            desk.arrive(event, when)
+        else:
+            desk.withdraw(event.id, when)
+    desk.fire(UNTIL + dt.timedelta(days=3))
+    alarmed = set()
+    for said in desk.said:
+        if said.kind is AlertKind.BREACHED:
+            alarmed.add((said.target, said.instance))
+        elif said.kind in (AlertKind.RETRACTED, AlertKind.RECOVERED):
+            alarmed.discard((said.target, said.instance))
+    left = [event for _, event in known if event.id not in gone]
+    clocks = evaluate(left, PLAN, CONTEXT, desk.now)
+    broken = {
+        (c.target, c.instance) for c in clocks if c.state is ClockState.BREACHED and c.is_open
+    }
+    reopened = any(event.what in (Kind.RESOLVED, Kind.CHANGED) for event in left)
+    assert alarmed <= broken
+    assert alarmed == broken or reopened
+
+
+@settings(max_examples=40, deadline=None)
 @given(arrivals(), st.lists(st.integers(0, HORIZON), max_size=8))
 def test_looking_more_often_says_nothing_more(
     known: list[tuple[dt.datetime, ComplaintEvent]], glances: list[int]
