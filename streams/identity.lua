@@ -34,6 +34,10 @@ local function count_of(customer, kind)
   return tonumber(redis.call('HGET', customers .. customer, '#' .. kind) or 0)
 end
 
+local function is_conversation(key)
+  return string.sub(key, start, start + 12) == 'conversation:'
+end
+
 local function fits(customer, wanted)
   for kind, count in pairs(wanted) do
     local limit = limits[kind]
@@ -51,6 +55,7 @@ for count, origin in string.gmatch(ARGV[5], '(%d+):([^\n]*)') do
   local wanted = {}
   for i = 1, count do
     local value = values[i]
+    if i > 1 and is_conversation(KEYS[first + i - 1]) then break end
     if value then
       local owner = string.sub(value, 1, 36)
       if next(wanted) == nil or fits(owner, wanted) then
@@ -75,7 +80,7 @@ for count, origin in string.gmatch(ARGV[5], '(%d+):([^\n]*)') do
       elseif string.sub(value, 37) == origin then
         places = linked
       end
-      if places and string.sub(key, start, start + 12) ~= 'conversation:' then
+      if places and not is_conversation(key) then
         places[#places + 1] = position
       end
     else

@@ -1,7 +1,8 @@
 """The rules of identity, and a book of links that keeps them in memory.
 
 1. The strongest handle that is linked already says who the customer is
-   (crm > email > phone > chat > web > conversation).
+   (crm > email > phone > chat > web). A conversation says so only for a record that has nothing
+   else: two people in one mail thread are two customers.
 2. Unless a stronger handle of the same record would not fit that customer any more: a mailbox that
    three CRM records share proves nothing about a fourth. Then the next linked handle is asked.
 3. Where none says anything, there is a new customer, with an id made of the strongest handle.
@@ -79,6 +80,8 @@ class IdentityBook(Struct):
         """The customer of the strongest linked handle whom the stronger unlinked ones still fit."""
         unlinked: list[str] = []
         for handle in handles:
+            if unlinked and handle_kind(handle) == CONVERSATION:
+                return None
             owner = self.owners.get(handle)
             if owner is None:
                 unlinked.append(handle)
