@@ -1,8 +1,5 @@
 """From the text of a mapping file to a `Mapping`; errors name file, line, column and the fix."""
 
-from collections.abc import Callable
-from typing import Any
-
 import yaml
 
 from agents.mapping import modifiers, operators, paths
@@ -56,7 +53,9 @@ def _compile(document: Document, text: str) -> Mapping:
         each=each,
         let=let,
         emits=emits,
-        forget=_forget(document, table),
+        forget=modifiers.unset_everywhere(document, table["unset"][1])
+        if "unset" in table
+        else None,
         wants_headers=HEADERS in text,
     )
 
@@ -182,19 +181,3 @@ def _is_timed(document: Document, channel: str, key: yaml.Node, nodes: Nodes) ->
             "`time_quality: {const: arrival}`",
         )
     return "occurred_at" in nodes
-
-
-def _forget(document: Document, table: Nodes) -> Callable[[Any], Any] | None:
-    """Compile the file's own `unset`: these values mean nothing anywhere in the payload."""
-    if "unset" not in table:
-        return None
-    forget = modifiers.unset(document, table["unset"][1])
-
-    def forget_deep(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: forget_deep(inner) for name, inner in value.items()}
-        if isinstance(value, list):
-            return [forget_deep(inner) for inner in value]
-        return forget(value)
-
-    return forget_deep

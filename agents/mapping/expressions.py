@@ -10,6 +10,7 @@ Truth in JMESPath: null, false, "", [] and {} are false; everything else is true
 """
 
 import operator
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -31,8 +32,11 @@ _INTERPRETER = TreeInterpreter()
 def parse(text: str) -> dict[str, Any]:
     """Parse JMESPath into the library's syntax tree. Raises ValueError with a one-line reason."""
     try:
-        tree = cast(dict[str, Any], parser.Parser().parse(text).parsed)
-    except JMESPathError as error:
+        with warnings.catch_warnings():
+            # The library would take the unquoted `word` in backticks for a text, and warn.
+            warnings.simplefilter("error", PendingDeprecationWarning)
+            tree = cast(dict[str, Any], parser.Parser().parse(text).parsed)
+    except (JMESPathError, ValueError, PendingDeprecationWarning) as error:
         raise ValueError(" ".join(str(error).split())) from None
     except (RecursionError, OverflowError):
         raise ValueError("nested too deeply") from None
@@ -160,7 +164,7 @@ def _comparator(tree: dict[str, Any]) -> Evaluate:
 
     def ordered(value: Any) -> Any:
         a, b = left(value), right(value)
-        return compare(a, b) if _orderable(a) and _orderable(b) else None
+        return compare(a, b) if _ordered(a, b) else None
 
     return ordered
 
@@ -172,8 +176,11 @@ def _equal(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _orderable(value: Any) -> bool:
-    return isinstance(value, (int, float, str)) and not isinstance(value, bool)
+def _ordered(a: Any, b: Any) -> bool:
+    if isinstance(a, bool) or isinstance(b, bool):
+        return False
+    numbers = isinstance(a, (int, float)) and isinstance(b, (int, float))
+    return numbers or (isinstance(a, str) and isinstance(b, str))
 
 
 def _or(tree: dict[str, Any]) -> Evaluate:
@@ -255,10 +262,14 @@ def _interpreted(tree: dict[str, Any]) -> Evaluate:
     def interpreted(value: Any) -> Any:
         try:
             return _INTERPRETER.visit(cast(Any, tree), value)
-        except JMESPathError as error:
+        except _ODD_DATA as error:
             raise OperatorFailed(" ".join(str(error).split())) from None
 
     return interpreted
+
+
+_ODD_DATA = (JMESPathError, TypeError, ValueError, ArithmeticError, AttributeError, LookupError)
+"""What the interpreter raises on values it did not expect, such as a text below a number."""
 
 
 _COMPILERS: dict[str, Callable[[dict[str, Any]], Evaluate]] = {

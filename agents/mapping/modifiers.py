@@ -72,17 +72,44 @@ def default(document: Document, table: Table, target: Target) -> Scalar:
 
 def unset(document: Document, node: yaml.Node) -> Step:
     """Compile `unset`: the values that spell "nothing" become null. `0` also means the text `0`."""
-    words = frozenset(
-        spelling(document.scalar(item, "an `unset` value"))
-        for item in document.items(node, "`unset`")
-    )
+    words = _words(document, node)
 
     def forget(value: Any) -> Any:
+        if value.__class__ is str:
+            return None if value in words else value
         if isinstance(value, (dict, list, datetime)):
             return value
         return None if spelling(value) in words else value
 
     return forget
+
+
+def unset_everywhere(document: Document, node: yaml.Node) -> Step:
+    """Compile the `unset` of a whole file: these values mean nothing anywhere in the payload."""
+    words = _words(document, node)
+
+    def forget(value: Any) -> Any:
+        if value.__class__ is str:
+            return None if value in words else value
+        if isinstance(value, dict):
+            return {
+                name: (None if inner in words else inner)
+                if inner.__class__ is str
+                else forget(inner)
+                for name, inner in value.items()
+            }
+        if isinstance(value, list):
+            return [forget(inner) for inner in value]
+        return None if spelling(value) in words else value
+
+    return forget
+
+
+def _words(document: Document, node: yaml.Node) -> frozenset[str]:
+    return frozenset(
+        spelling(document.scalar(item, "an `unset` value"))
+        for item in document.items(node, "`unset`")
+    )
 
 
 def unit(document: Document, table: Table) -> str:
