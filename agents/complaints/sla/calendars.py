@@ -28,6 +28,9 @@ MICROSECOND = dt.timedelta(microseconds=1)
 FIRST_YEAR, LAST_YEAR = 1971, 2200
 """What a calendar can be asked about. Beyond it no time counts: a limit is never reached."""
 
+AHEAD_YEARS = 50
+"""How far a due time is searched: ten years of counted time at eight hours a working day are 42."""
+
 WHOLE_DAY = (TimeRange(0, 86_400),)
 
 
@@ -50,6 +53,7 @@ class WorkingCalendar:
         self._opened = dict(spec.opened)
         self._make_up = next((hours for hours in spec.weekly[:5] if hours), ())
         self._years: tuple[int, int] = (0, 0)
+        self._last_asked = 0
         self._covered: tuple[int, int] = (0, 0)
         self._opens: list[int] = []
         self._closes: list[int] = []
@@ -142,16 +146,18 @@ class WorkingCalendar:
             return
         first = min(max(from_us(start).year, FIRST_YEAR), LAST_YEAR)
         last = min(max(from_us(end).year, FIRST_YEAR), LAST_YEAR)
+        self._last_asked = max(last, self._last_asked)
         if self._years != (0, 0):
             first, last = min(first, self._years[0]), max(last, self._years[1])
         self._build(first, min(last + 1, LAST_YEAR))
 
     def _grow(self) -> bool:
-        """Double the years ahead; running totals stay. False at the end of time."""
+        """Double the years ahead; running totals stay. False where no more is searched."""
         first, last = self._years
-        if last >= LAST_YEAR:
+        furthest = min(self._last_asked + AHEAD_YEARS, LAST_YEAR)
+        if last >= furthest:
             return False
-        self._build(first, min(last + 1 + last - first, LAST_YEAR))
+        self._build(first, min(last + 1 + last - first, furthest))
         return True
 
     def _build(self, first_year: int, last_year: int) -> None:

@@ -16,8 +16,9 @@ from schemas.policy import Problem
 MAX_BYTES = 1_048_576
 """A file of a megabyte was not written by a person."""
 
-MAX_NODES = 50_000
-"""Aliases let a short file spell out a huge one; reading stops here."""
+MAX_NODES = 200_000
+"""Aliases let a short file spell out a huge one; reading stops here. A thousand journeys are half
+of it."""
 
 MAX_PROBLEMS = 50
 """More than anybody corrects in one go."""

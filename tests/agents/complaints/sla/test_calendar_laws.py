@@ -30,7 +30,7 @@ ranges = st.lists(st.integers(0, 47), min_size=0, max_size=6, unique=True).map(
 nights = st.tuples(st.integers(40, 47), st.integers(49, 64)).map(
     lambda ends: (TimeRange(ends[0] * 1_800, ends[1] * 1_800),)
 )
-weeks = st.tuples(*(st.one_of(ranges, nights) for _ in range(7)))
+weeks = st.tuples(*(st.one_of(ranges, nights) for _ in range(7))).filter(any)
 near = st.builds(lambda turn, days: turn + dt.timedelta(days=days), st.sampled_from(TURNS),
                  st.integers(-3, 3))  # fmt: skip
 specs = st.builds(
