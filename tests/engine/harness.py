@@ -76,6 +76,7 @@ class Bench:
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.exits: Counter[int] = Counter()
         self.fed = 0
+        self._log_from: dict[str, int] = {}
 
     async def __aenter__(self) -> "Bench":
         """Create the topics."""
@@ -140,6 +141,7 @@ class Bench:
             **environment,
         }
         with (directory / "log").open("ab") as log:
+            self._log_from[name] = log.tell()
             self.workers[name] = subprocess.Popen(
                 [
                     sys.executable,
@@ -163,8 +165,13 @@ class Bench:
         return await asyncio.to_thread(worker.wait, 40)
 
     def log_of(self, name: str) -> str:
-        """What a worker has said."""
+        """What a worker has said, in all its lives."""
         return (self.directory / name / "log").read_text(errors="replace")
+
+    def is_up(self, name: str) -> bool:
+        """Whether a worker has come to its event loop in this life (and listens to signals)."""
+        said = (self.directory / name / "log").read_bytes()[self._log_from[name] :]
+        return b"[^Worker]: Ready" in said
 
     def restart_the_dead(self, **environment: str) -> None:
         """What a supervisor does."""
