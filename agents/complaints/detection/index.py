@@ -1,0 +1,214 @@
+"""Finding thousands of phrases in one walk over a text.
+
+One alternation of all phrases would be simplest, but `re` tries its alternatives one by one: with
+some 2,500 of them it takes ten times the whole budget. So phrases are filed under their first word
+(Chinese: their first two characters); the text is walked once, and only where a filed word stands
+is its short alternation tried. It is compiled when first needed, so that starting is quick.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from agents.complaints.detection.notation import (
+    CHINESE,
+    ENGLISH,
+    SPECIAL,
+    Writing,
+    closing,
+    literal,
+    spell,
+    write_out,
+)
+from agents.complaints.detection.traditional import TRADITIONAL
+
+Owner = TypeVar("Owner")
+"""Whatever a phrase belongs to: a rule."""
+
+_LITERAL_WORD = re.compile(r"'?[a-z0-9]+")
+_PREFIX_LETTERS = 3
+"""A first word that is not written out ("refus(e|ed)") is filed under this many letters."""
+
+_KNOWN_WORDS = 50_000
+_WORD_CHARS = 24
+"""What the index remembers of words met: a few megabytes at most, whatever customers write."""
+
+
+class Match(NamedTuple, Generic[Owner]):
+    """Where a phrase of an owner was found."""
+
+    owner: Owner
+    start: int
+    end: int
+
+
+class PhraseIndex(Protocol[Owner]):
+    """Finds phrases in a text, from left to right, without overlaps."""
+
+    def find(self, text: str) -> Iterator[Match[Owner]]:
+        """Yield the matches in `text`, which must be in lower case."""
+        ...
+
+
+class _Drawer(Generic[Owner]):
+    """Phrases filed under one word, the most urgent first; compiled when the word is first met."""
+
+    def __init__(self, writing: Writing) -> None:
+        self.owners: list[Owner] = []
+        self.try_at: Callable[[str, int], re.Match[str] | None] = self._compile_and_try
+        self._writing = writing
+        self._phrases: list[str] = []
+
+    def add(self, owner: Owner, phrase: str) -> None:
+        self.owners.append(owner)
+        self._phrases.append(phrase)
+
+    def compile(self) -> re.Pattern[str]:
+        """Compile into one alternation; an empty group behind each phrase tells which matched."""
+        return re.compile("|".join(f"{spell(phrase, self._writing)}()" for phrase in self._phrases))
+
+    def _compile_and_try(self, text: str, position: int) -> re.Match[str] | None:
+        self.try_at = self.compile().match
+        return self.try_at(text, position)
+
+
+class _KnownWords(dict[str, tuple[_Drawer[Owner], ...]]):
+    """The drawers of every word met so far: one look-up a word instead of two and a slice."""
+
+    def __init__(
+        self, drawers: Mapping[str, _Drawer[Owner]], prefixes: Mapping[str, _Drawer[Owner]]
+    ) -> None:
+        super().__init__()
+        self._drawers = drawers
+        self._prefixes = prefixes
+
+    def __missing__(self, word: str) -> tuple[_Drawer[Owner], ...]:
+        filed = (self._drawers.get(word), self._prefixes.get(word[:_PREFIX_LETTERS]))
+        found = tuple(drawer for drawer in filed if drawer is not None)
+        if len(self) < _KNOWN_WORDS and len(word) <= _WORD_CHARS:
+            self[word] = found
+        return found
+
+
+class EnglishIndex(Generic[Owner]):
+    """Phrases filed under their first word, or its first three letters if it is not written out."""
+
+    _words = re.compile(r"'t\b|[a-z0-9]+")
+    """`don't` is read as `don` and `'t`, so that a phrase may begin at the negation."""
+
+    def __init__(self, phrases: Sequence[tuple[Owner, str]]) -> None:
+        self._drawers: dict[str, _Drawer[Owner]] = {}
+        self._prefixes: dict[str, _Drawer[Owner]] = {}
+        for owner, phrase in _written_out(phrases, _is_english_filed):
+            word = _english_word(phrase)
+            if _ends_word(phrase, len(word)):
+                drawer = self._drawers.setdefault(word, _Drawer(ENGLISH))
+            else:
+                drawer = self._prefixes.setdefault(word[:_PREFIX_LETTERS], _Drawer(ENGLISH))
+            drawer.add(owner, phrase)
+        self._known = _KnownWords(self._drawers, self._prefixes)
+
+    def find(self, text: str) -> Iterator[Match[Owner]]:
+        """Yield the matches in `text`, which must be in lower case."""
+        drawers_of = self._known
+        end = 0
+        for word in self._words.finditer(text):
+            for drawer in drawers_of[word[0]]:
+                start = word.start()
+                if start < end:
+                    break
+                found = drawer.try_at(text, start)
+                if found is not None:
+                    end = found.end()
+                    yield Match(drawer.owners[(found.lastindex or 1) - 1], start, end)
+                    break
+
+    def drawers(self) -> Iterator[_Drawer[Owner]]:
+        """Yield all drawers, for tests that compile every phrase."""
+        yield from self._drawers.values()
+        yield from self._prefixes.values()
+
+
+class ChineseIndex(Generic[Owner]):
+    """Phrases filed under their first two characters, or the only one, in all their forms."""
+
+    def __init__(self, phrases: Sequence[tuple[Owner, str]]) -> None:
+        self._drawers: dict[str, _Drawer[Owner]] = {}
+        singles: list[tuple[Owner, str]] = []
+        pairs: dict[str, list[tuple[Owner, str]]] = {}
+        for item in _written_out(phrases, _is_chinese_filed):
+            key = literal(item[1])[:2]
+            (singles if len(key) == 1 else pairs.setdefault(key, [])).append(item)
+        for key, members in pairs.items():
+            # What is filed under the first character alone may stand here too.
+            self._file(key, members + [item for item in singles if item[1][0] == key[0]])
+        for key in {phrase[0] for _, phrase in singles}:
+            self._file(key, [item for item in singles if item[1][0] == key])
+        first = "".join(sorted({key[0] for key in self._drawers}))
+        second = "".join(sorted({key[1] for key in self._drawers if len(key) == 2}))
+        alone = "".join(sorted({key for key in self._drawers if len(key) == 1}))
+        self._places = re.compile(f"[{first}](?:(?=[{second}])|(?<=[{alone}]))")
+
+    def _file(self, key: str, members: Sequence[tuple[Owner, str]]) -> None:
+        drawer: _Drawer[Owner] = _Drawer(CHINESE)
+        for owner, phrase in members:
+            drawer.add(owner, phrase)
+        for spelled in product(*(char + TRADITIONAL.get(char, "") for char in key)):
+            self._drawers.setdefault("".join(spelled), drawer)
+
+    def find(self, text: str) -> Iterator[Match[Owner]]:
+        """Yield the matches in `text`, which must be in lower case."""
+        drawer_of = self._drawers.get
+        end = 0
+        for place in self._places.finditer(text):
+            start = place.start()
+            if start < end:
+                continue
+            drawer = drawer_of(text[start : start + 2]) or drawer_of(text[start])
+            if drawer is None:
+                continue
+            found = drawer.try_at(text, start)
+            if found is not None:
+                end = found.end()
+                yield Match(drawer.owners[(found.lastindex or 1) - 1], start, end)
+
+    def drawers(self) -> Iterator[_Drawer[Owner]]:
+        """Yield all drawers, for tests that compile every phrase."""
+        yield from self._drawers.values()
+
+
+def _written_out(
+    phrases: Sequence[tuple[Owner, str]], is_filed: Callable[[str], bool]
+) -> list[tuple[Owner, str]]:
+    return [(owner, text) for owner, phrase in phrases for text in write_out(phrase, is_filed)]
+
+
+def _is_english_filed(phrase: str) -> bool:
+    word = _english_word(phrase)
+    return bool(word) and (
+        _ends_word(phrase, len(word)) or len(literal(phrase[: len(word) + 1])) >= _PREFIX_LETTERS
+    )
+
+
+def _english_word(phrase: str) -> str:
+    first = _LITERAL_WORD.match(phrase)
+    return "" if first is None else first[0]
+
+
+def _ends_word(phrase: str, at: int) -> bool:
+    return at == len(phrase) or phrase[at] in " …" or phrase[at] not in SPECIAL
+
+
+def _is_chinese_filed(phrase: str) -> bool:
+    """Two plain characters, or one with something after it that cannot be written out."""
+    at = len(literal(phrase))
+    follows = phrase[at : at + 1]
+    if at != 1:
+        return at > 1
+    is_repeated = follows == "(" and phrase[closing(phrase, 1) + 1 : closing(phrase, 1) + 2] in (
+        "*",
+        "+",
+        "{",
+    )
+    return is_repeated or (follows != "(" and phrase[2:3] != "?")
