@@ -14,8 +14,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agents.complaints.sla.announcements import announce
-from agents.complaints.sla.clocks import evaluate
 from agents.complaints.sla.durations import format_duration
 from agents.complaints.sla.journey_file import (
     Expected,
@@ -25,13 +23,12 @@ from agents.complaints.sla.journey_file import (
     parse_journeys,
 )
 from agents.complaints.sla.plan import TARGETS, Plan
+from agents.complaints.sla.replay import MAX_WAKES as MAX_WAKES  # drivers of journeys need it
+from agents.complaints.sla.replay import Replay
 from agents.complaints.sla.yaml_reader import PolicyError
 from schemas.alert import AlertKind
-from schemas.clock import Announced, Announcement, Clock, ComplaintEvent, ComplaintEventKind
+from schemas.clock import Announcement, Clock, ComplaintEvent, ComplaintEventKind
 from schemas.policy import ComplaintContext
-
-MAX_WAKES = 100_000
-"""Deadlines fired in one journey: more is a loop, not a complaint."""
 
 KIND_ORDER = {kind: position for position, kind in enumerate(AlertKind)}
 TARGET_ORDER = {target: position for position, target in enumerate(TARGETS)}
@@ -85,71 +82,52 @@ class ClockDriver:
     """Drives `evaluate` and `announce` directly."""
 
     def __init__(self, journey: Journey) -> None:
-        self._plan = Plan(journey.policy)
+        self._replay = Replay(Plan(journey.policy), ComplaintContext())
         self._customer = journey.customer
         self._attributes = journey.attributes
-        self._context = ComplaintContext()
-        self._history: list[ComplaintEvent] = []
-        self._memory: list[Announced] = []
-        self._announced: list[Announcement] = []
-        self._wake: dt.datetime | None = None
-        self._now = dt.datetime.min.replace(tzinfo=dt.UTC)
 
     def arrive(self, event: JourneyEvent) -> None:
         """Add it to the history, and announce what it resolves."""
-        known = self._complaint_event(event)
+        known = _complaint_event(event)
         if known is None:
             return
-        if event.complaint is not None and not self._history:
-            self._context = ComplaintContext(
+        if event.complaint is not None and not self._replay.history:
+            self._replay.context = ComplaintContext(
                 channel=event.channel,
                 attributes=self._attributes,
                 **(self._customer | event.complaint),
             )
-        self._history.append(known)
-        self._announce(event.arrives, fire=False)
+        self._replay.arrive(known, event.arrives)
 
     def advance(self, to: dt.datetime, *, inclusive: bool) -> None:
         """Fire one deadline after the other, each at its own instant."""
-        for _ in range(MAX_WAKES):
-            wake = None if self._wake is None else max(self._wake, self._now)
-            if wake is None or wake > to or (wake == to and not inclusive):
-                self._now = max(self._now, to)
-                return
-            self._announce(wake, fire=True)
-        raise RuntimeError(f"more than {MAX_WAKES} deadlines in one journey")
+        self._replay.advance(to, inclusive=inclusive)
 
     def clocks(self) -> list[Clock]:
         """Every clock now."""
-        return evaluate(self._history, self._plan, self._context, self._now)
+        return self._replay.clocks()
 
     @property
     def announced(self) -> list[Announcement]:
         """Everything announced so far."""
-        return self._announced
+        return self._replay.announced
 
-    def _announce(self, now: dt.datetime, *, fire: bool) -> None:
-        self._now = now
-        outcome = announce(self._memory, self._history, self._plan, self._context, now, fire=fire)
-        self._memory = outcome.announced
-        self._announced.extend(outcome.announcements)
-        self._wake = outcome.wake_at
 
-    def _complaint_event(self, event: JourneyEvent) -> ComplaintEvent | None:
-        what = _KINDS.get(event.command or event.actor)
-        if what is None:
-            return None
-        if event.complaint is not None:
-            what = ComplaintEventKind.OPENED
-        return ComplaintEvent(
-            at=event.at,
-            id=f"event-{event.number}",
-            what=what,
-            sequence=event.number,
-            channel=event.channel,
-            reason=event.reason,
-            changes=event.changes,
-        )
+def _complaint_event(event: JourneyEvent) -> ComplaintEvent | None:
+    what = _KINDS.get(event.command or event.actor)
+    if what is None:
+        return None
+    if event.complaint is not None:
+        what = ComplaintEventKind.OPENED
+    return ComplaintEvent(
+        at=event.at,
+        id=f"event-{event.number}",
+        what=what,
+        sequence=event.number,
+        channel=event.channel,
+        reason=event.reason,
+        changes=event.changes,
+    )
 
 
 _KINDS = {
