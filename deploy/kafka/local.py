@@ -60,8 +60,9 @@ def missing_tools() -> list[str]:
 class LocalKafka:
     """One broker for as long as the `with` block lasts; its data goes with it.
 
-    With a `directory` the data stays there, and the next start goes on with it. `pause`, `resume`
-    and `bounce` are for tests that want to see what happens then.
+    With a `directory` the data stays there, and the next start goes on with it. `bounce` is for
+    tests that want to see what happens then. On Linux the broker ends with the *thread* that
+    started it, so start it from the main one.
     """
 
     def __init__(self, directory: Path | None = None, port: int = 0) -> None:
