@@ -5,8 +5,8 @@ shorthands:
 
 - a space stands for one to three spaces, commas, hyphens or quotation marks (Chinese: up to two
   spaces, or none);
-- `…` stands for up to three words (Chinese: six characters) of the same sentence, `……` for twice
-  that;
+- `…` stands for up to three words of the same sentence, each with the space behind it (Chinese: up
+  to six characters of the same clause), `……` for twice that;
 - `<name>` stands for a group of words that the file defines;
 - `*` and `+` behind a group mean at most five times.
 
@@ -116,6 +116,11 @@ def write_out(phrase: str, is_filed: Callable[[str], bool]) -> list[str]:
     return [filed for text in opened for filed in write_out(text, is_filed)]
 
 
+# No denial may hide in a gap: "the service was not bad" is no bad service.
+_WORD_BETWEEN = r"(?!(?:not|never|no|without)\b)[\w']{1,30}+(?<!n't)[^\w.!?;\n]{1,3}"
+_CHARACTER_BETWEEN = r"[^不没沒无無，。！？；,.!?;\n]"
+
+
 class Writing(NamedTuple):
     """How the shorthands are spelled in a script."""
 
@@ -128,15 +133,15 @@ class Writing(NamedTuple):
 
 ENGLISH = Writing(
     space=r"[\s,\-\"*]{1,3}",
-    gap=r"(?:[^\w.!?;\n]{1,3}[\w']{1,30}+){0,3}?",
-    long_gap=r"(?:[^\w.!?;\n]{1,3}[\w']{1,30}+){0,6}?",
+    gap=rf"(?:{_WORD_BETWEEN}){{0,3}}?",
+    long_gap=rf"(?:{_WORD_BETWEEN}){{0,6}}?",
     end=r"\b",
     variants=MappingProxyType({}),
 )
 CHINESE = Writing(
     space=r"\s{0,2}",
-    gap=r"[^，。！？；,.!?;\n]{0,6}?",
-    long_gap=r"[^，。！？；,.!?;\n]{0,12}?",
+    gap=rf"{_CHARACTER_BETWEEN}{{0,6}}?",
+    long_gap=rf"{_CHARACTER_BETWEEN}{{0,12}}?",
     end="",
     variants=TRADITIONAL,
 )
