@@ -4,9 +4,10 @@
 Redis, so each alert is delivered by one of them. docs/alerts.md is the contract for receivers.
 """
 
+from streams.notifier.deliverer import TransportStatus
 from streams.notifier.ledger import FailedDelivery, WaitingDelivery
 from streams.notifier.observer import NotifierObserver
-from streams.notifier.service import Notifier, TransportStatus
+from streams.notifier.service import Notifier
 from streams.notifier.settings import NotifierSettings
 
 __all__ = [

@@ -17,7 +17,7 @@ from agents.alerts.firing import FIRING_LIMIT, Change
 from schemas.alert import SlaAlert
 from schemas.codec import encode_json
 from streams.notifier import scripts
-from streams.notifier.settings import NotifierSettings
+from streams.notifier.settings import NotifierSettings, transport_name
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,13 +93,22 @@ class Ledger:
         self._prefix = f"{settings.redis_prefix}notifier:"
         self._stateful = tuple(stateful)
         self._queues = tuple(queues)
+        self.transports = (*self._stateful, *self._queues)
         self._register = redis.register_script(scripts.REGISTER)
         self._end = redis.register_script(scripts.END)
         self._claim = redis.register_script(scripts.CLAIM)
         self._settle = redis.register_script(scripts.SETTLE)
         self._pop = redis.register_script(scripts.POP)
 
-    # --- taking in
+    @classmethod
+    def of(cls, settings: NotifierSettings, redis: Redis, others: Sequence[str] = ()) -> "Ledger":
+        """The ledger of the transports that are set, and of `others` that work as queues."""
+        queues = [*others]
+        queues += ["webhook"] if settings.webhook_url else []
+        queues += ["terminal"] if settings.terminal else []
+        return cls(redis, settings, [transport_name(u) for u in settings.alertmanager_urls], queues)
+
+    # --- taking in --------------------------------------------------------------------------------
     # ---------------------------------------------------------------------------------
 
     async def register(
@@ -153,7 +162,7 @@ class Ledger:
         found = await pipeline.execute()
         return {name for name, exists in zip(complaint_ids, found, strict=True) if exists}
 
-    # --- stateful transports
+    # --- stateful transports ----------------------------------------------------------------------
     # -----------------------------------------------------------------------
 
     async def claim_firings(self, transport: str, now_ms: int) -> list[Claimed]:
@@ -229,7 +238,7 @@ class Ledger:
         )
         await self.settle(transport, [(claim, None)], forget=False)
 
-    # --- queues
+    # --- queues -----------------------------------------------------------------------------------
     # ------------------------------------------------------------------------------------
 
     async def claim_queues(self, transport: str, now_ms: int, limit: int) -> list[str]:
@@ -284,13 +293,13 @@ class Ledger:
         """Give a claimed queue back at once, so that anybody can go on with it."""
         await self._redis.zadd(self._due_key(transport), {complaint_id: now_ms}, xx=True)
 
-    # --- what people ask
+    # --- what people ask --------------------------------------------------------------------------
     # ---------------------------------------------------------------------------
 
     async def failed(self, limit: int) -> list[FailedDelivery]:
         """The newest deliveries that were given up, of all transports, newest first."""
         found: list[FailedDelivery] = []
-        for name in (*self._stateful, *self._queues):
+        for name in self.transports:
             rows = await self._redis.lrange(self._failed_key(name), 0, limit - 1)
             found.extend(msgspec.json.decode(row, type=FailedDelivery) for row in rows)
         found.sort(key=lambda failure: failure.failed_at, reverse=True)
@@ -321,7 +330,7 @@ class Ledger:
             return int(await self._redis.hlen(self._waiting_key(transport)))
         return int(await self._redis.zcard(self._due_key(transport)))
 
-    # --- where reading began
+    # --- where reading began ----------------------------------------------------------------------
     # ------------------------------------------------------------------------
 
     async def known_partitions(self, partitions: Sequence[str]) -> set[str]:
@@ -338,7 +347,7 @@ class Ledger:
             pipeline.set(self._partition_key(name), b"1", ex=self._settings.memory_seconds // 2)
         await pipeline.execute()
 
-    # --- keys
+    # --- keys -------------------------------------------------------------------------------------
     # ---------------------------------------------------------------------------------------
 
     async def _take_off(self, delivery: Delivery, failure: bytes) -> bool:

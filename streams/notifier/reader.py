@@ -21,6 +21,7 @@ from agents.alerts.alertmanager import annotations_of, labels_of
 from schemas.alert import SlaAlert
 from schemas.codec import MalformedRecord, decode_as
 from schemas.complaint import Complaint
+from streams.notifier.deliverer import PATIENCE_MAX_SECONDS, PATIENCE_SECONDS
 from streams.notifier.ledger import Firing, Ledger
 from streams.notifier.observer import NotifierObserver
 from streams.notifier.settings import NotifierSettings
@@ -30,10 +31,6 @@ log = logging.getLogger(__name__)
 
 MAX_RECORDS = 500
 """Records per poll: some milliseconds of work between two commits."""
-
-PATIENCE_SECONDS = 1.0
-PATIENCE_MAX_SECONDS = 30.0
-"""How long to wait before asking a lost Redis again, doubled up to the maximum."""
 
 T = TypeVar("T")
 
@@ -86,7 +83,7 @@ class AlertReader:
                 raise self._begin_error
             if not batch:
                 continue
-            await self._patiently(partial(self._take_in, batch))
+            await self._patiently(partial(self.take_in, batch))
             if self.stopping:
                 return
             try:
@@ -121,7 +118,7 @@ class AlertReader:
         """Make `run` raise `error` before it hands out another record."""
         self._begin_error = error
 
-    async def _take_in(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    async def take_in(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Enter a batch into the ledger; may be repeated whole."""
         for tp, records in batch.items():
             if tp.topic == SLA_ALERTS:
@@ -146,11 +143,16 @@ class AlertReader:
         if age_seconds > self._settings.catch_up_seconds:
             self._observer.skipped("outdated")
             return
+        if await self.enter(alert, now_ms):
+            self._observer.lag(max(0.0, age_seconds))
+
+    async def enter(self, alert: SlaAlert, now_ms: int) -> bool:
+        """Enter one alert into the ledger; False where it changes nothing, which is counted."""
         change = change_of(alert)
         if alert.quiet:
             self._observer.skipped("quiet")
             if not change.ends:
-                return
+                return False
         firing = None
         if change.slot is not None and change.until is not None:
             firing = Firing(
@@ -159,10 +161,10 @@ class AlertReader:
                 starts_at_ms=int(alert.at.timestamp() * 1000),
                 until_ms=int(change.until.timestamp() * 1000),
             )
-        if not await self._ledger.register(alert, change, firing, now_ms):
+        taken = await self._ledger.register(alert, change, firing, now_ms)
+        if not taken:
             self._observer.skipped("repeated")
-            return
-        self._observer.lag(max(0.0, age_seconds))
+        return taken
 
     async def _complaints(self, records: Sequence[Any]) -> None:
         """End the warnings of clocks that were met: no alert says so, but the complaint does."""

@@ -54,6 +54,9 @@ class NotifierSettings:
     lease_seconds: float = 60.0
     """A worker that dies during a delivery leaves it to the others after so long."""
 
+    stop_seconds: float = 5.0
+    """A stopping worker waits so long for deliveries under way; what is cut off may be repeated."""
+
     memory_seconds: int = 8 * 86_400
     """How long an alert's id is remembered: longer than any replay of the topic goes back."""
     catch_up_seconds: float = 86_400.0

@@ -1,0 +1,143 @@
+"""What the reader makes of records, without a broker."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from redis.asyncio import Redis
+
+from agents.alerts.firing import clock_name
+from schemas.alert import AlertKind
+from schemas.codec import encode_json
+from schemas.complaint import ClockView, Complaint
+from streams.notifier import NotifierSettings
+from streams.notifier.ledger import Ledger
+from streams.notifier.reader import AlertReader
+from streams.topics import COMPLAINTS, SLA_ALERTS
+from tests.streams.notifier.kit import MONDAY, Tally, an_alert
+
+pytestmark = pytest.mark.integration
+
+AM = "alertmanager:one:9093"
+NOW = MONDAY + timedelta(hours=2)
+NOW_MS = int(NOW.timestamp() * 1000)
+
+
+@dataclass
+class FakeRecord:
+    """What aiokafka hands out, as far as the reader looks."""
+
+    value: bytes | None
+    topic: str = SLA_ALERTS
+    partition: int = 0
+    offset: int = 0
+    timestamp: int = NOW_MS
+
+
+class Bench:
+    """A reader with everything around it that a test looks at."""
+
+    def __init__(self, redis: Redis, settings: NotifierSettings) -> None:
+        self.ledger = Ledger(redis, settings, [AM], ["webhook"])
+        self.tally = Tally()
+        self.woken = 0
+        self.reader = AlertReader(settings, self.ledger, self.tally, lambda: NOW, self._wake)
+
+    def _wake(self) -> None:
+        self.woken += 1
+
+    async def read(self, *values: bytes | None, topic: str = SLA_ALERTS, **about: Any) -> None:
+        """Let the reader take in records."""
+        records = [FakeRecord(value, topic=topic, **about) for value in values]
+        await self.reader.take_in({TopicPartition(topic, 0): records})
+
+
+@pytest.fixture
+def bench(redis: Redis, settings: NotifierSettings) -> Bench:
+    """A bench."""
+    return Bench(redis, settings)
+
+
+async def test_an_alert_fires_and_waits_for_its_delivery(bench: Bench) -> None:
+    """A breach goes to every transport, and the deliverer is woken."""
+    await bench.read(encode_json(an_alert()))
+    (claim,) = await bench.ledger.claim_firings(AM, NOW_MS)
+    assert claim.firing.labels["alertname"] == "SlaBroken"
+    assert await bench.ledger.waiting_count("webhook") == 1
+    assert bench.woken == 1
+
+
+async def test_taking_a_batch_in_again_changes_nothing(bench: Bench) -> None:
+    """A replay after a crash is recognised and counted."""
+    await bench.read(encode_json(an_alert()))
+    await bench.read(encode_json(an_alert()))
+    assert await bench.ledger.waiting_count("webhook") == 1
+    assert bench.tally.told == [("skipped", "repeated")]
+
+
+@pytest.mark.parametrize("value", [None, b"", b"\x00", b"[]", b'{"alert_id": 7}'])
+async def test_what_is_no_alert_is_counted_and_passed_over(
+    bench: Bench, value: bytes | None
+) -> None:
+    """The alert behind a broken record is taken in all the same."""
+    await bench.read(value, encode_json(an_alert()))
+    assert bench.tally.told == [("skipped", "unreadable")]
+    assert await bench.ledger.waiting_count("webhook") == 1
+
+
+async def test_an_alert_published_long_ago_pages_nobody(bench: Bench) -> None:
+    """The age is that of the record, not of what it tells: news of an old breach is news."""
+    day_ms = 86_400_000
+    await bench.read(encode_json(an_alert()), timestamp=NOW_MS - day_ms - 1)
+    assert bench.tally.told == [("skipped", "outdated")]
+    old_news = an_alert(at=MONDAY - timedelta(days=9), announced_at=MONDAY - timedelta(days=9))
+    await bench.read(encode_json(old_news), timestamp=NOW_MS - day_ms)
+    assert await bench.ledger.waiting_count("webhook") == 1
+
+
+async def test_a_quiet_alert_pages_nobody(bench: Bench) -> None:
+    """Quiet alerts are for the record only."""
+    await bench.read(encode_json(an_alert(quiet=True)))
+    assert await bench.ledger.claim_firings(AM, NOW_MS) == []
+    assert await bench.ledger.waiting_count("webhook") == 0
+    assert bench.tally.told == [("skipped", "quiet")]
+
+
+def a_complaint(state: str, ended: bool) -> bytes:
+    """A complaint with the clock of `an_alert` in this state."""
+    clock = ClockView(
+        target="first_response",
+        state=state,
+        started_at=MONDAY,
+        ended_at=NOW if ended else None,
+        limit_seconds=7200.0,
+        used_seconds=3600.0,
+    )
+    complaint = Complaint(
+        complaint_id="complaint-1", customer_id="customer-1", opened_at=MONDAY, clocks=[clock]
+    )
+    return encode_json(complaint)
+
+
+async def is_over(bench: Bench) -> bool:
+    """Whether the one firing there is has ended."""
+    (claim,) = await bench.ledger.claim_firings(AM, NOW_MS)
+    assert claim.name.startswith(clock_name("first_response", MONDAY))
+    return bool(claim.ended_at_ms)
+
+
+async def test_a_met_promise_ends_its_warning(bench: Bench) -> None:
+    """Nobody announces that a warned clock was met, so the complaint itself ends the warning."""
+    await bench.read(encode_json(an_alert(AlertKind.WARNED)))
+    await bench.read(a_complaint("met", ended=True), topic=COMPLAINTS)
+    assert await is_over(bench)
+
+
+@pytest.mark.parametrize("state", ["running", "paused", "breached"])
+async def test_an_open_clock_ends_nothing(bench: Bench, state: str) -> None:
+    """A change of a complaint whose clock goes on leaves its alerts alone."""
+    await bench.read(encode_json(an_alert(AlertKind.BREACHED)))
+    await bench.read(a_complaint(state, ended=False), None, b"junk", topic=COMPLAINTS)
+    assert not await is_over(bench)
