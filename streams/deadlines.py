@@ -196,7 +196,7 @@ class DeadlineService(mode.Service):
         try:
             await self._read_through()
         except KafkaError as error:  # only questions so far: ask again, meanwhile nothing fires
-            log.warning("cannot tell how far the group has read: %r", error)
+            log.warning("cannot tell how far the group has read: %s", error)
         fired = 0
         for lane in list(self._lanes):
             fired += await self._fire(lane)

@@ -116,9 +116,9 @@ class Changelog:
         if not self._writing.locked() and end > self.read_to:
             self._note_foreign(end)
             self.read_to = end
-        ranges, self._foreign = self._foreign, []
-        for start, stop in ranges:
-            await self._mend(start, stop)
+        while self._foreign:
+            await self._mend(*self._foreign[0])
+            self._foreign.pop(0)  # only now: what could not be read is tried again
         await self._drop_deleted()
 
     async def _mend(self, start: int, stop: int) -> None:

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError
 
 from streams.engine.errors import ConfigurationError
 from streams.engine.settings import EngineSettings
@@ -23,6 +23,7 @@ __all__ = [
     "build_producer",
     "build_reader",
     "check_topics",
+    "describe_error",
     "start_patiently",
 ]
 
@@ -159,6 +160,6 @@ async def check_topics(admin: Any, wanted: dict[str, tuple[str, ...]]) -> dict[s
 
 
 def describe_error(error: BaseException) -> str:
-    """One line for logs."""
-    kind = type(error).__name__
-    return f"{kind}: {error}" if not isinstance(error, KafkaError) else f"Kafka {kind}: {error}"
+    """One line for logs; aiokafka's errors begin with their own name."""
+    text, kind = str(error), type(error).__name__
+    return text if text.startswith(kind) else f"{kind}: {text}"

@@ -9,7 +9,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import mode
-from aiokafka.errors import CommitFailedError, IllegalStateError, RebalanceInProgressError
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+)
 
 from streams.engine import failpoints
 from streams.engine.batch import Effect
@@ -22,6 +27,7 @@ from streams.engine.clients import (
     build_producer,
     build_reader,
     check_topics,
+    describe_error,
     start_patiently,
 )
 from streams.engine.errors import ConfigurationError, LaneStalledError
@@ -404,10 +410,13 @@ class Engine(mode.Service):
         }
         if not changelogs:
             return
-        ends = await self.consumer.end_offsets(list(changelogs))
-        for tp, changelog in changelogs.items():
-            if self._changelogs.get(tp) is changelog:
-                await changelog.audit(ends[tp])
+        try:
+            ends = await self.consumer.end_offsets(list(changelogs))
+            for tp, changelog in changelogs.items():
+                if self._changelogs.get(tp) is changelog:
+                    await changelog.audit(ends[tp])
+        except KafkaError as error:  # nothing depends on it now: look again in a while
+            log.warning("changelogs could not be audited: %s", describe_error(error))
 
     @mode.Service.task
     async def _watchdog(self) -> None:
