@@ -169,7 +169,7 @@ async def until_ready(worker: Worker) -> None:
 
 
 async def until_settled(worker: Worker, seconds: float = SETTLE_SECONDS) -> bool:
-    """Wait until everything sent so far is read, applied and shown; False when it takes too long."""
+    """Wait until everything sent is read, applied and shown; False when it takes too long."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             while not await worker.settled():
@@ -254,7 +254,8 @@ async def _line(traffic: Traffic, reader: ViewReader) -> str:
     breached = sum(1 for fact in facts if fact.breached)
     received = sum(count.received for count in counts.values())
     rejected = sum(count.rejected for count in counts.values())
+    now = datetime.now().astimezone()
     return (
-        f"{datetime.now().astimezone():%H:%M:%S}  sent {sum(traffic.sent.values()):,}  received {received:,}  "
+        f"{now:%H:%M:%S}  sent {sum(traffic.sent.values()):,}  received {received:,}  "
         f"rejected {rejected:,}  open complaints {len(facts):,}  breached {breached:,}"
     )

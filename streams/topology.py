@@ -1,11 +1,11 @@
 """The whole of manyi on one page: what reads which topic, keeps which state, writes which topic.
 
-    interactions.{phone,email,chat,web}.v1 ─┐
-    commands.v1 ────────────────────────────┴► INTAKE ► customer-events.v1 ► CUSTOMERS ► complaints.v1
-                                                                    ▲            │       ► sla-alerts.v1 ► NOTIFIER
-                                                                    └─ DEADLINES ◄       ► live views ► HTTP
+    interactions.{phone,email,chat,web}.v1, commands.v1
+        ► INTAKE ► customer-events.v1 ► CUSTOMERS ► complaints.v1
+                          ▲                 │     ► sla-alerts.v1 ► NOTIFIER ► on-call staff
+                          └─── DEADLINES ◄──┘     ► live views ► HTTP, wallboard
 
-`STAGES` is read by `build`, which makes it run, and by `draw`, which draws it, so the picture is
+`FLOWS` is read by `build`, which makes it run, and by `draw`, which draws it, so the picture is
 never out of date.
 """
 
@@ -87,8 +87,7 @@ def build(
     customers: CustomerPipeline,
     observer: EngineObserver | None = None,
 ) -> Topology:
-    """Bind topics, tables and Faust agents: one agent per stage folds the batches of all its lanes.
-    """
+    """Bind topics, tables and Faust agents: one agent per stage folds all its lanes."""
 
     def stage(flow: Flow) -> Stage:
         return Stage(
