@@ -7,7 +7,7 @@ is its short alternation tried. It is compiled when first needed, so that starti
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -73,19 +73,15 @@ class _Drawer(Generic[Owner]):
         return self.try_at(text, position)
 
 
-class _KnownWords(dict[str, tuple[_Drawer[Owner], ...]]):
-    """The drawers of every word met so far: one look-up a word instead of two and a slice."""
+class _Known(dict[str, tuple[_Drawer[Owner], ...]]):
+    """The drawers of every word met so far: one look-up a word instead of several."""
 
-    def __init__(
-        self, drawers: Mapping[str, _Drawer[Owner]], prefixes: Mapping[str, _Drawer[Owner]]
-    ) -> None:
+    def __init__(self, look_up: Callable[[str], tuple[_Drawer[Owner], ...]]) -> None:
         super().__init__()
-        self._drawers = drawers
-        self._prefixes = prefixes
+        self._look_up = look_up
 
     def __missing__(self, word: str) -> tuple[_Drawer[Owner], ...]:
-        filed = (self._drawers.get(word), self._prefixes.get(word[:_PREFIX_LETTERS]))
-        found = tuple(drawer for drawer in filed if drawer is not None)
+        found = self._look_up(word)
         if len(self) < _KNOWN_WORDS and len(word) <= _WORD_CHARS:
             self[word] = found
         return found
@@ -107,7 +103,11 @@ class EnglishIndex(Generic[Owner]):
             else:
                 drawer = self._prefixes.setdefault(word[:_PREFIX_LETTERS], _Drawer(ENGLISH))
             drawer.add(owner, phrase)
-        self._known = _KnownWords(self._drawers, self._prefixes)
+        self._known = _Known(self._look_up)
+
+    def _look_up(self, word: str) -> tuple[_Drawer[Owner], ...]:
+        filed = (self._drawers.get(word), self._prefixes.get(word[:_PREFIX_LETTERS]))
+        return tuple(drawer for drawer in filed if drawer is not None)
 
     def find(self, text: str) -> Iterator[Match[Owner]]:
         """Yield the matches in `text`, which must be in lower case."""
@@ -149,6 +149,11 @@ class ChineseIndex(Generic[Owner]):
         second = "".join(sorted({key[1] for key in self._drawers if len(key) == 2}))
         alone = "".join(sorted({key for key in self._drawers if len(key) == 1}))
         self._places = re.compile(f"[{first}](?:(?=[{second}])|(?<=[{alone}]))")
+        self._known: _Known[Owner] = _Known(self._look_up)
+
+    def _look_up(self, pair: str) -> tuple[_Drawer[Owner], ...]:
+        drawer = self._drawers.get(pair) or self._drawers.get(pair[0])
+        return () if drawer is None else (drawer,)
 
     def _file(self, key: str, members: Sequence[tuple[Owner, str]]) -> None:
         drawer: _Drawer[Owner] = _Drawer(CHINESE)
@@ -159,19 +164,17 @@ class ChineseIndex(Generic[Owner]):
 
     def find(self, text: str) -> Iterator[Match[Owner]]:
         """Yield the matches in `text`, which must be in lower case."""
-        drawer_of = self._drawers.get
+        drawers_of = self._known
         end = 0
         for place in self._places.finditer(text):
             start = place.start()
-            if start < end:
-                continue
-            drawer = drawer_of(text[start : start + 2]) or drawer_of(text[start])
-            if drawer is None:
-                continue
-            found = drawer.try_at(text, start)
-            if found is not None:
-                end = found.end()
-                yield Match(drawer.owners[(found.lastindex or 1) - 1], start, end)
+            for drawer in drawers_of[text[start : start + 2]]:
+                if start < end:
+                    break
+                found = drawer.try_at(text, start)
+                if found is not None:
+                    end = found.end()
+                    yield Match(drawer.owners[(found.lastindex or 1) - 1], start, end)
 
     def drawers(self) -> Iterator[_Drawer[Owner]]:
         """Yield all drawers, for tests that compile every phrase."""

@@ -1,10 +1,10 @@
 """Deciding from a customer's own words whether they complain, how badly, about what, wanting what.
 
 The phrases of a language are looked for in one walk over the text (`index.py`) and every hit is
-weighed: negated hits are dropped ("not a bad product"), so are mentions inside plain questions ("how
-do I get a refund?"), each rule counts once, praise counts against. A score of 1 is a complaint. The
-rules that matched and the words they matched stay with the result, because somebody who is woken by
-it must be able to see why.
+weighed: negated hits are dropped ("not a bad product"), so are mentions inside plain questions
+("how do I get a refund?"), each rule counts once, praise counts against. A score of 1 is a
+complaint. The rules that matched and the words they matched stay with the result, because somebody
+who is woken by it must be able to see why.
 """
 
 import re
