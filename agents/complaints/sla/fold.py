@@ -108,7 +108,7 @@ class Life:
             self._end_once(ACKNOWLEDGEMENT, at, event.id)
 
     def _pause(self, at: int, event: ComplaintEvent) -> None:
-        if self._opened and self._resolved is None and self._paused != event.reason:
+        if self._opened and self._resolved is None:
             self._set_pause(at, event, event.reason)
 
     def _resume(self, at: int, event: ComplaintEvent) -> None:

@@ -3,6 +3,8 @@
 import datetime as dt
 
 from agents.complaints.sla.announcements import CATCH_UP_REPEATS, announce
+from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.policy_file import parse_policy
 from schemas.clock import ComplaintEvent
 from schemas.clock import ComplaintEventKind as Kind
 from tests.agents.complaints.sla.support import CONTEXT, Desk, History, at, plan
@@ -141,6 +143,49 @@ def test_an_acknowledgement_before_the_breach_does_not_silence_it() -> None:
     assert [line[2] for line in early.lines()] == ["50%", "", "lead", "manager#1"]
 
 
+def test_an_acknowledgement_stops_the_ladder_from_its_own_instant_on() -> None:
+    """At 11:00 sharp somebody takes over: the call of 11:00 is not made, nor waited for."""
+    taken = desk()
+    arrive(taken, "2026-03-02 09:00", Kind.OPENED)
+    arrive(taken, "2026-03-02 11:00", Kind.ACKNOWLEDGED)
+    taken.fire(at("2026-03-02 15:00"))
+    assert [line[2] for line in taken.lines()] == ["50%", "", "lead", "manager#1"]
+    assert taken.wake is None
+
+
+def test_a_breach_that_moves_ahead_of_us_is_taken_back_until_then() -> None:
+    """A late pause moves 10:00 to 10:30; a channel whose clock runs fast already said 10:35."""
+    moved = desk("{total_resolution: {within: 1h, warn: []}}")
+    arrive(moved, "2026-03-02 09:00", Kind.OPENED)
+    arrive(moved, "2026-03-02 10:35", Kind.BOT_REPLY, arrives="2026-03-02 10:15")
+    moved.arrive(event("2026-03-02 09:15", Kind.PAUSED, reason="x"), at("2026-03-02 10:20"))
+    moved.arrive(event("2026-03-02 09:45", Kind.RESUMED), at("2026-03-02 10:20"))
+    moved.fire(at("2026-03-02 11:00"))
+    assert moved.lines() == [
+        ("03-02 10:00", "breached", ""),
+        ("03-02 10:20", "retracted", ""),
+        ("03-02 10:30", "breached", ""),
+    ]
+
+
+def test_a_warning_that_a_change_makes_due_is_due_at_the_change() -> None:
+    """Half of the new limit was used at ten, but nobody had promised it before eleven."""
+    raised = Desk(
+        Plan(
+            parse_policy(
+                "{version: 1, policies: ["
+                "{name: vip, when: {tier: [vip]}, targets: {total_resolution: {within: 4h}}},"
+                "{name: all, targets: {total_resolution: {within: 24h}}}]}"
+            )
+        )
+    )
+    arrive(raised, "2026-03-02 08:00", Kind.OPENED)
+    raised.arrive(event("2026-03-02 11:00", Kind.CHANGED, tier="vip"), at("2026-03-02 11:00"))
+    raised.fire(at("2026-03-02 11:00"))
+    (warning,) = raised.said
+    assert (warning.step, warning.at) == ("50%", at("2026-03-02 11:00"))
+
+
 def test_no_warning_for_what_is_already_broken_or_over() -> None:
     """A warning looks ahead or is worth nothing."""
     late = desk()
@@ -235,7 +280,7 @@ def test_an_event_from_the_near_future_announces_nothing_ahead_of_its_time() -> 
     fast = desk("{first_response: {within: 1h, warn: [50%]}}")
     arrive(fast, "2026-03-02 09:00", Kind.OPENED)
     arrive(fast, "2026-03-02 09:35", Kind.CUSTOMER_MESSAGE, arrives="2026-03-02 09:25")
-    fast.fire(at("2026-03-02 09:29"))
+    fast.look(at("2026-03-02 09:29"), fire=True)
     assert fast.said == []
     fast.fire(at("2026-03-02 09:30"))
     assert fast.lines() == [("03-02 09:30", "warned", "50%")]

@@ -187,6 +187,15 @@ def test_a_pause_ends_with_resume_message_or_resolution(ending: Kind) -> None:
     assert clock.used_seconds == 3_600
 
 
+def test_a_resolution_ends_the_pause_for_good() -> None:
+    """Reopened by command, nothing is paused any more."""
+    history = opened().add("2026-03-02 10:00", Kind.PAUSED, reason="x")
+    history.add("2026-03-02 11:00", Kind.RESOLVED).add("2026-03-02 12:00", Kind.REOPENED)
+    after = only(history, "2026-03-02 13:00", Target.UPDATE)
+    after += only(history, "2026-03-02 13:00", Target.TOTAL_RESOLUTION)
+    assert [clock.state for clock in after if clock.is_open] == [ClockState.RUNNING] * 2
+
+
 @pytest.mark.parametrize("word", [Kind.HUMAN_REPLY, Kind.BOT_REPLY, Kind.ACKNOWLEDGED])
 def test_a_pause_does_not_end_with_our_own_words(word: Kind) -> None:
     """We wait for the customer; what we say meanwhile changes nothing about that."""
@@ -242,6 +251,13 @@ def test_a_change_that_finds_the_new_limit_used_up_is_a_breach_at_that_moment() 
     (clock,) = only(history, "2026-03-02 16:00", Target.TOTAL_RESOLUTION, TIERS)
     assert (clock.state, clock.breached_at) == (ClockState.BREACHED, at("2026-03-02 15:00"))
     assert (clock.policy, clock.due_at) == ("vip", clock.breached_at)
+
+
+def test_a_change_that_finds_exactly_the_new_limit_used_is_a_breach() -> None:
+    """Equality is a breach here too."""
+    history = opened().add("2026-03-02 13:00", Kind.CHANGED, tier="vip")
+    (clock,) = only(history, "2026-03-02 13:00", Target.TOTAL_RESOLUTION, TIERS)
+    assert (clock.state, clock.breached_at) == (ClockState.BREACHED, at("2026-03-02 13:00"))
 
 
 def test_a_longer_promise_afterwards_does_not_heal_a_breach() -> None:

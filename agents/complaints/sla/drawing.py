@@ -1,0 +1,254 @@
+"""Explanations and comparisons for the terminal: what to print, as `rich` renderables.
+
+Nothing is printed here. Every figure is in the structs it is drawn from, so `--json` loses nothing.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from agents.complaints.sla.clocks import Explanation
+from agents.complaints.sla.durations import format_duration
+from agents.complaints.sla.suggest import Suggestion, WaitAndScore
+from agents.complaints.sla.whatif import (
+    HELD_FIXED,
+    Comparison,
+    Lateness,
+    OnCall,
+    PolicyRun,
+    Verdict,
+    compare,
+    lateness,
+    on_call,
+    tally,
+)
+from schemas.clock import ClockState, Segment, SegmentState
+
+BAR_WIDTH = 60
+DRILL_DOWN = 20
+"""Changed verdicts shown; the rest is in the JSON."""
+
+STYLES = {
+    ClockState.RUNNING: "cyan",
+    ClockState.PAUSED: "yellow",
+    ClockState.MET: "green",
+    ClockState.BREACHED: "bold red",
+    ClockState.ENDED: "dim",
+}
+BLOCKS = {
+    SegmentState.RUNNING: ("█", "cyan", "counts"),
+    SegmentState.PAUSED: ("▒", "yellow", "paused"),
+    SegmentState.CLOSED: ("·", "dim", "closed"),
+    SegmentState.RESOLVED: ("─", "green", "resolved"),
+    SegmentState.UNPROMISED: (" ", "", "not promised"),
+}
+DUE = "▲"
+
+
+def draw_explanation(explanation: Explanation, zone: ZoneInfo) -> RenderableType:
+    """A clock as a headline, a bar over time, and a line for each stretch."""
+    clock = explanation.clock
+    head = Text()
+    head.append(f"{clock.target}  ", style="bold")
+    head.append(clock.state.value, style=STYLES[clock.state])
+    head.append(
+        f"  used {format_duration(clock.used_seconds)} of {format_duration(clock.limit_seconds)}"
+        f"  policy {clock.policy} ({clock.policy_digest}), calendar {clock.calendar}"
+    )
+    dates = [("started", clock.started_at), ("due", clock.due_at)]
+    dates += [("breached", clock.breached_at), ("ended", clock.ended_at)]
+    when = Text("  ".join(f"{name} {_when(at, zone)}" for name, at in dates if at is not None))
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
+    for heading in ("", "from", "to", "state", "counted", "because of"):
+        table.add_column(heading, justify="right" if heading == "counted" else "left")
+    for segment in explanation.segments:
+        block, style, label = BLOCKS[segment.state]
+        because = " ".join(part for part in (segment.cause, _note(segment)) if part)
+        table.add_row(
+            Text(block, style=style),
+            _when(segment.start_at, zone),
+            _when(segment.end_at, zone),
+            label,
+            format_duration(segment.counted_seconds) if segment.counted_seconds else "",
+            because,
+        )
+    return Group(head, when, *_bar(explanation), table)
+
+
+def _note(segment: Segment) -> str:
+    return f"({segment.reason})" if segment.reason else ""
+
+
+def _bar(explanation: Explanation) -> list[Text]:
+    """The stretches to scale, the due time below; every stretch is at least one column wide."""
+    segments = explanation.segments
+    if not segments:
+        return []
+    start, end = segments[0].start_at, segments[-1].end_at
+    total = (end - start).total_seconds()
+    bar = Text()
+    for segment in segments:
+        share = (segment.end_at - segment.start_at).total_seconds() / total
+        block, style, _ = BLOCKS[segment.state]
+        bar.append(block * max(1, round(share * BAR_WIDTH)), style=style)
+    due = explanation.clock.due_at
+    if due is None or not start <= due <= end:
+        return [bar]
+    column = _column(segments, due, total)
+    return [bar, Text(" " * column + DUE + " due", style="red")]
+
+
+def _column(segments: Sequence[Segment], at: dt.datetime, total: float) -> int:
+    column = 0
+    for segment in segments:
+        length = (segment.end_at - segment.start_at).total_seconds()
+        width = max(1, round(length / total * BAR_WIDTH))
+        if at <= segment.end_at:
+            return column + int((at - segment.start_at).total_seconds() / length * width)
+        column += width
+    return column
+
+
+def draw_whatif(
+    first: PolicyRun, second: PolicyRun, zone: ZoneInfo, dimensions: Sequence[str] = ("target",)
+) -> RenderableType:
+    """Two policies over the same histories: verdicts, changes, lateness, on-call load."""
+    difference = compare(first, second)
+    return Group(
+        Text(HELD_FIXED, style="italic"),
+        Text(),
+        _verdict_table(first, second, dimensions),
+        Text(),
+        _changes_table(difference, zone),
+        Text(),
+        _load_table(
+            [(run.name, lateness(run), on_call(run, zone)) for run in (first, second)], zone
+        ),
+    )
+
+
+def _verdict_table(first: PolicyRun, second: PolicyRun, dimensions: Sequence[str]) -> Table:
+    table = Table(title="Promises kept", title_justify="left", box=None)
+    for dimension in dimensions:
+        table.add_column(dimension)
+    for run in (first, second):
+        for heading in ("met", "breached", "kept"):
+            table.add_column(f"{heading}\n{run.name}", justify="right")
+    before, after = tally(first, *dimensions), tally(second, *dimensions)
+    for key in sorted(before.keys() | after.keys()):
+        cells = []
+        for counted in (before.get(key), after.get(key)):
+            kept = None if counted is None else counted.kept_ratio
+            cells += (
+                ["", "", ""]
+                if counted is None
+                else [
+                    f"{counted.met:,}",
+                    f"{counted.breached:,}",
+                    "" if kept is None else f"{kept:.1%}",
+                ]
+            )
+        table.add_row(*key, *cells)
+    return table
+
+
+def _changes_table(difference: Comparison, zone: ZoneInfo) -> RenderableType:
+    newly, healed = difference.newly_breached, difference.no_longer_breached
+    head = Text(f"Newly breached: {len(newly):,}   no longer breached: {len(healed):,}")
+    table = Table(box=None)
+    for heading in ("", "complaint", "target", "started", "due", "ended", "was due"):
+        table.add_column(heading)
+    rows: list[tuple[str, Verdict, Verdict | None]] = [
+        *(("+", now, was) for was, now in newly[:DRILL_DOWN]),
+        *(("-", was, now) for was, now in healed[:DRILL_DOWN]),
+    ]
+    for sign, verdict, other in rows:
+        table.add_row(
+            Text(sign, style="red" if sign == "+" else "green"),
+            verdict.complaint_id,
+            verdict.target.value,
+            _when(verdict.started_at, zone),
+            _when(verdict.due_at, zone),
+            _when(verdict.ended_at, zone),
+            "not promised" if other is None else _when(other.due_at, zone),
+        )
+    return Group(head, table) if rows else head
+
+
+def _load_table(rows: Sequence[tuple[str, Lateness, OnCall]], zone: ZoneInfo) -> Table:
+    table = Table(title="Late, and at what cost", title_justify="left", box=None)
+    table.add_column("policy")
+    for heading in ("breaches", "50% late by", "90%", "99%", "longest", "warnings", "pages",
+                    "an hour", "busiest hour"):  # fmt: skip
+        table.add_column(heading, justify="right")
+    for name, late, load in rows:
+        shown = [format_duration(round(seconds)) for seconds in late.quantiles.values()]
+        busiest = "" if load.busiest_hour is None else _when(load.busiest_hour, zone)
+        table.add_row(
+            name,
+            f"{late.count:,}",
+            *(shown or ["", "", ""]),
+            format_duration(round(late.longest_seconds)) if late.count else "",
+            f"{load.warnings:,}",
+            f"{load.pages:,}",
+            f"{load.pages_an_hour:.2f}",
+            f"{busiest} ({load.busiest_hour_pages})" if busiest else "",
+        )
+    return table
+
+
+def draw_suggestions(
+    suggestions: Sequence[Suggestion], scores: Sequence[WaitAndScore], dimensions: Sequence[str]
+) -> RenderableType:
+    """Limits that would have been kept, and how satisfaction fell with waiting."""
+    table = Table(title="The tightest promise", title_justify="left", box=None)
+    for heading in ("target", *dimensions):
+        table.add_column(heading)
+    for heading in ("kept", "limit", "95% between", "waits", "still open"):
+        table.add_column(heading, justify="right")
+    for item in suggestions:
+        table.add_row(
+            item.target.value,
+            *item.labels,
+            f"{item.share:.0%}",
+            "beyond the data" if item.limit_seconds is None else _limit(item.limit_seconds),
+            f"{_limit(item.low_seconds)} and {_limit(item.high_seconds)}",
+            f"{item.count:,}",
+            f"{item.still_open:,}",
+        )
+    parts: list[RenderableType] = [Text(HELD_FIXED, style="italic"), Text(), table]
+    if scores:
+        parts += [Text(), _score_table(scores)]
+    return Group(*parts)
+
+
+def _score_table(scores: Sequence[WaitAndScore]) -> Table:
+    table = Table(title="Satisfaction by wait for an answer", title_justify="left", box=None)
+    for heading in ("waited", "answers", "mean score", "satisfied", "95% between"):
+        table.add_column(heading, justify="left" if heading == "waited" else "right")
+    for row in scores:
+        waited = f"{_limit(int(row.from_seconds))} and longer"
+        if row.to_seconds is not None:
+            waited = f"{_limit(int(row.from_seconds))} to {_limit(int(row.to_seconds))}"
+        table.add_row(
+            waited,
+            f"{row.count:,}",
+            f"{row.mean_score:.2f}",
+            f"{row.satisfied_ratio:.0%}",
+            f"{row.low_ratio:.0%} and {row.high_ratio:.0%}",
+        )
+    return table
+
+
+def _limit(seconds: int | None) -> str:
+    return "?" if seconds is None else format_duration(seconds)
+
+
+def _when(at: dt.datetime | None, zone: ZoneInfo) -> str:
+    return "" if at is None else f"{at.astimezone(zone):%Y-%m-%d %H:%M:%S}".removesuffix(":00")

@@ -1,0 +1,275 @@
+"""What another policy would have meant: histories replayed on a virtual clock, nothing sent.
+
+What representatives and customers did is held fixed. A stricter promise would have made people
+answer sooner, and a page would have woken somebody: so the breaches counted here are those the
+same work would have caused, not a forecast.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from agents.complaints.sla.fold import in_order
+from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.replay import Replay
+from schemas.alert import AlertKind
+from schemas.clock import Announcement, Clock, ClockState, ComplaintEvent
+from schemas.policy import ComplaintContext, Target
+
+HELD_FIXED = (
+    "Staff replies are held fixed: this is what the same work would have kept and broken, not a"
+    " forecast of how people would have worked under the other promise."
+)
+DIMENSIONS = ("target", "channel", "tier", "region", "month")
+PAGES = frozenset({AlertKind.BREACHED, AlertKind.ESCALATED})
+"""What calls a person. Warnings are counted apart."""
+
+LATENESS_QUANTILES = (0.5, 0.9, 0.99)
+
+
+class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One complaint as it happened. `arrivals` maps ids of events that were known late to when.
+
+    `context` is the one at opening. `csat` is the customer's score afterwards, 1 to 5.
+    """
+
+    complaint_id: str
+    context: ComplaintContext
+    history: tuple[ComplaintEvent, ...]
+    arrivals: dict[str, dt.datetime] = {}
+    csat: int | None = None
+
+
+class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+    """One clock of one complaint under one policy, with the labels it is counted under."""
+
+    complaint_id: str
+    target: Target
+    instance: str
+    channel: str
+    tier: str
+    region: str
+    month: str
+    state: ClockState
+    started_at: dt.datetime
+    due_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    breached_at: dt.datetime | None
+    used_seconds: float
+    policy: str
+
+    @property
+    def name(self) -> tuple[str, Target, str]:
+        """The same clock under another policy has the same name."""
+        return self.complaint_id, self.target, self.instance
+
+
+class Call(msgspec.Struct, frozen=True):
+    """An announcement that would have been made: when and of what kind."""
+
+    at: dt.datetime
+    kind: AlertKind
+
+
+class PolicyRun(msgspec.Struct, frozen=True, kw_only=True):
+    """All cases under one policy, as of `until`."""
+
+    name: str
+    until: dt.datetime
+    verdicts: list[Verdict]
+    calls: list[Call]
+
+
+class Tally(msgspec.Struct, kw_only=True):
+    """Counted verdicts. `open` clocks still run unbreached, `ended` ones gave no verdict."""
+
+    met: int = 0
+    breached: int = 0
+    open: int = 0
+    ended: int = 0
+
+    @property
+    def kept_ratio(self) -> float | None:
+        """Met of all that have a verdict; None where nothing has."""
+        judged = self.met + self.breached
+        return self.met / judged if judged else None
+
+
+class Lateness(msgspec.Struct, frozen=True, kw_only=True):
+    """How late broken promises were, in elapsed seconds; those still unanswered count up to now."""
+
+    count: int
+    still_open: int
+    quantiles: dict[float, float]
+    longest_seconds: float
+
+
+class OnCall(msgspec.Struct, frozen=True, kw_only=True):
+    """What the policy would have cost those on call. Hours are of the company's zone."""
+
+    pages: int
+    warnings: int
+    hours: float
+    pages_an_hour: float
+    busiest_hour: dt.datetime | None
+    busiest_hour_pages: int
+    by_hour_of_day: tuple[int, ...]
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """Which promises the other policy would have broken anew, and which no longer.
+
+    Pairs are (under the first, under the second); None where a policy promises nothing.
+    """
+
+    newly_breached: list[tuple[Verdict | None, Verdict]]
+    no_longer_breached: list[tuple[Verdict, Verdict | None]]
+
+
+def read_cases(lines: Iterable[bytes]) -> Iterator[Case]:
+    """Cases from JSON lines. Raises ValueError with the number of the line that is none."""
+    decoder = msgspec.json.Decoder(Case)
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise ValueError(f"line {number} is no complaint history: {error}") from error
+
+
+def run_policy(
+    cases: Iterable[Case], plan: Plan, name: str, until: dt.datetime, zone: ZoneInfo
+) -> PolicyRun:
+    """Every case under one policy. Months and hours are those of `zone`."""
+    verdicts: list[Verdict] = []
+    calls: list[Call] = []
+    for case in cases:
+        clocks, announced = replay_case(case, plan, until)
+        verdicts += [_verdict(case, clock, zone) for clock in clocks]
+        calls += [Call(said.announced_at, said.kind) for said in announced]
+    return PolicyRun(name=name, until=until, verdicts=verdicts, calls=calls)
+
+
+def replay_case(
+    case: Case, plan: Plan, until: dt.datetime
+) -> tuple[list[Clock], list[Announcement]]:
+    """One complaint from its first arrival to `until`: its clocks then, and all announcements."""
+    replay = Replay(plan, case.context)
+    known = [(max(case.arrivals.get(event.id, event.at), event.at), event)
+             for event in in_order(case.history)]  # fmt: skip
+    for arrives, event in sorted(known, key=lambda pair: pair[0]):
+        if arrives > until:
+            break
+        replay.advance(arrives, inclusive=False)
+        replay.arrive(event, arrives)
+    replay.advance(until, inclusive=True)
+    return replay.clocks(), replay.announced
+
+
+def tally(run: PolicyRun, *dimensions: str) -> dict[tuple[str, ...], Tally]:
+    """Verdicts counted by any of `DIMENSIONS`, in order of their values."""
+    unknown = [name for name in dimensions if name not in DIMENSIONS]
+    if unknown:
+        raise ValueError(f"no dimension {unknown[0]!r}: known are {', '.join(DIMENSIONS)}")
+    counted: dict[tuple[str, ...], Tally] = {}
+    for verdict in run.verdicts:
+        key = tuple(str(getattr(verdict, name)) for name in dimensions)
+        row = counted.setdefault(key, Tally())
+        match verdict.state:
+            case ClockState.MET:
+                row.met += 1
+            case ClockState.BREACHED:
+                row.breached += 1
+            case ClockState.ENDED:
+                row.ended += 1
+            case _:
+                row.open += 1
+    return dict(sorted(counted.items()))
+
+
+def compare(first: PolicyRun, second: PolicyRun) -> Comparison:
+    """The clocks whose verdict differs, the latest start first within each list."""
+    before = {verdict.name: verdict for verdict in first.verdicts}
+    after = {verdict.name: verdict for verdict in second.verdicts}
+    newly = [
+        (before.get(name), verdict)
+        for name, verdict in after.items()
+        if _is_breached(verdict) and not _is_breached(before.get(name))
+    ]
+    healed = [
+        (verdict, after.get(name))
+        for name, verdict in before.items()
+        if _is_breached(verdict) and not _is_breached(after.get(name))
+    ]
+    newly.sort(key=lambda pair: pair[1].started_at, reverse=True)
+    healed.sort(key=lambda pair: pair[0].started_at, reverse=True)
+    return Comparison(newly_breached=newly, no_longer_breached=healed)
+
+
+def lateness(run: PolicyRun) -> Lateness:
+    """From breach to end, or to now where nobody has ended it."""
+    broken = [verdict for verdict in run.verdicts if verdict.breached_at is not None]
+    late = sorted(
+        max(0.0, ((verdict.ended_at or run.until) - verdict.breached_at).total_seconds())
+        for verdict in broken
+        if verdict.breached_at is not None
+    )
+    return Lateness(
+        count=len(late),
+        still_open=sum(verdict.ended_at is None for verdict in broken),
+        quantiles={share: quantile_of(late, share) for share in LATENESS_QUANTILES if late},
+        longest_seconds=late[-1] if late else 0.0,
+    )
+
+
+def on_call(run: PolicyRun, zone: ZoneInfo) -> OnCall:
+    """Pages by hour, from the first start of a clock to `until`."""
+    pages = [call.at.astimezone(zone) for call in run.calls if call.kind in PAGES]
+    starts = [verdict.started_at for verdict in run.verdicts]
+    hours = (run.until - min(starts)).total_seconds() / 3_600 if starts else 0.0
+    by_hour = Counter(at.replace(minute=0, second=0, microsecond=0) for at in pages)
+    busiest = max(by_hour, key=lambda hour: (by_hour[hour], -hour.timestamp()), default=None)
+    by_hour_of_day = Counter(at.hour for at in pages)
+    return OnCall(
+        pages=len(pages),
+        warnings=sum(call.kind is AlertKind.WARNED for call in run.calls),
+        hours=hours,
+        pages_an_hour=len(pages) / hours if hours else 0.0,
+        busiest_hour=busiest,
+        busiest_hour_pages=by_hour[busiest] if busiest is not None else 0,
+        by_hour_of_day=tuple(by_hour_of_day[hour] for hour in range(24)),
+    )
+
+
+def quantile_of(values: Sequence[float], share: float) -> float:
+    """The smallest of the sorted values that at least this share does not exceed."""
+    rank = -(-len(values) * share // 1)
+    return values[max(0, min(len(values), int(rank)) - 1)]
+
+
+def _is_breached(verdict: Verdict | None) -> bool:
+    return verdict is not None and verdict.state is ClockState.BREACHED
+
+
+def _verdict(case: Case, clock: Clock, zone: ZoneInfo) -> Verdict:
+    return Verdict(
+        complaint_id=case.complaint_id,
+        target=clock.target,
+        instance=clock.instance,
+        channel=case.context.channel,
+        tier=case.context.tier,
+        region=case.context.region,
+        month=f"{clock.started_at.astimezone(zone):%Y-%m}",
+        state=clock.state,
+        started_at=clock.started_at,
+        due_at=clock.due_at,
+        ended_at=clock.ended_at,
+        breached_at=clock.breached_at,
+        used_seconds=clock.used_seconds,
+        policy=clock.policy,
+    )
