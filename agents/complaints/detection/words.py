@@ -21,12 +21,15 @@ THRESHOLD = 1.0
 
 HEAD_CHARS = 12_000
 TAIL_CHARS = 8_000
-"""A longer text is examined at its beginning and its end: people name their complaint in one of the
-two."""
+"""A longer text is examined at its beginning and its end: one of them names the complaint."""
 
 REASON_CHARS = 200
 MORE_PRAISE = 3
 """How often further praise counts, by half: long reviews praise much and name one flaw."""
+
+_BETWEEN_QUOTES = " … "
+_SENTENCE_CHARS = 200
+_NEGATED_VERB_CHARS = 8
 
 MAX_SPANS = 32
 """More evidence than this changes no decision."""
@@ -98,6 +101,7 @@ def _detect(text: str, book: RuleBook) -> Detection | None:
         elif rule.weight < 0 and praise < MORE_PRAISE:
             praise += 1
             score += rule.weight / 2
+    score = round(score, 2)  # so that 0.7 and 0.3 make 1 whatever their order
     if score < THRESHOLD:
         return None
     found = [hit.owner for hit in hits.values() if hit.owner.weight > 0]
@@ -110,7 +114,7 @@ def _detect(text: str, book: RuleBook) -> Detection | None:
         severity=_severity(found),
         cause=_cause(words, found, book),
         demands=tuple(dict.fromkeys(rule.demand for rule in found if rule.demand is not None)),
-        score=round(score, 2),
+        score=score,
     )
 
 
@@ -128,32 +132,33 @@ def _hits(words: str, book: RuleBook) -> Iterator[Match[Rule]]:
 
 
 def _sentence(words: str, position: int) -> str:
-    """Return the sentence around a position, with the mark that ends it, at most 400 characters."""
-    start = (
-        max(
-            (words.rfind(mark, max(0, position - 200), position) for mark in ".!?;。！？；\n"),
-            default=-1,
-        )
-        + 1
-    )
-    end = _SENTENCE_END.search(words, position, position + 200)
-    return words[start : len(words[: position + 200]) if end is None else end.end()].strip()
+    """Return the sentence around a position with the mark that ends it, 400 characters at most."""
+    before = words[max(0, position - _SENTENCE_CHARS) : position]
+    opening = _SENTENCE_END.split(before)[-1]
+    end = _SENTENCE_END.search(words, position, position + _SENTENCE_CHARS)
+    rest = words[position : position + _SENTENCE_CHARS if end is None else end.end()]
+    return (opening + rest).strip()
 
 
 def _reason(text: str, hits: list[Match[Rule]]) -> str:
+    """Quote the matched words, the weightiest first, as far as there is room."""
     parts: list[str] = []
     room = REASON_CHARS
     for hit in sorted(hits, key=lambda hit: (-hit.owner.weight, hit.start)):
-        start = hit.start
-        while (start and text[start] == "'") or (
-            start and text[start - 1].isascii() and text[start - 1].isalnum()
-        ):
-            start -= 1  # "'t work" is read as "doesn't work"
-        quote = " ".join(text[start : hit.end].split())
-        if quote and len(quote) + 3 <= room and quote not in parts:
+        quote = " ".join(text[_word_start(text, hit.start) : hit.end].split())[:REASON_CHARS]
+        if len(quote) <= room and quote not in parts:
             parts.append(quote)
-            room -= len(quote) + 3
-    return " … ".join(parts)[:REASON_CHARS]
+            room -= len(quote) + len(_BETWEEN_QUOTES)
+    return _BETWEEN_QUOTES.join(parts)
+
+
+def _word_start(text: str, start: int) -> int:
+    """Go back to the beginning of the word: a match at "'t work" is quoted as "doesn't work"."""
+    if text[start] in "'’‘":
+        for position in range(start, max(0, start - _NEGATED_VERB_CHARS), -1):
+            if not text[position - 1].isalpha():
+                return position
+    return start
 
 
 def _severity(found: list[Rule]) -> Severity:
@@ -162,8 +167,7 @@ def _severity(found: list[Rule]) -> Severity:
 
 
 def _cause(words: str, found: list[Rule], book: RuleBook) -> Cause:
-    """The cause with the most evidence: the weights of the rules, and the things the text speaks
-    of."""
+    """The cause with the most evidence: weights of the rules, and what the text speaks of."""
     evidence: dict[Cause, float] = {}
     for rule in found:
         if rule.cause is not None:
