@@ -169,7 +169,8 @@ def _closed(reader: Reader, node: Node | None) -> tuple[DateSpan, ...]:
     spans: list[DateSpan] = []
     if node is None:
         return ()
-    for item in reader.sequence(node, "closed"):
+    items = reader.sequence(node, "closed") if isinstance(node, SequenceNode) else [node]
+    for item in items:
         if isinstance(item, ScalarNode):
             day = _date(reader, item, "closed")
             if day is not None:

@@ -6,6 +6,7 @@ never holds) only `manyi policy check` can say.
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from agents.complaints.sla.calendar_file import DAY_NAMES
@@ -21,6 +22,11 @@ RANGE = r"^([01]?\d|2[0-3]):[0-5]\d\s*-\s*(([01]?\d|2[0-3]):[0-5]\d|24:00)$"
 DATE = r"^\d{4}-\d{2}-\d{2}$"
 _DAY = f"({'|'.join(DAY_NAMES)})"
 DAYS = rf"^{_DAY}(-{_DAY})?(,\s*{_DAY}(-{_DAY})?)*$"
+
+
+def policy_json_schema_text() -> str:
+    """The schema as docs/schemas/policy.schema.json holds it."""
+    return json.dumps(policy_json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 def policy_json_schema() -> Schema:
@@ -72,7 +78,10 @@ def _calendar() -> Schema:
                 "anyOf": [_text("Country of the holidays package."), country],
                 "description": "Public holidays are closed, days worked in return are open.",
             },
-            "closed": {"type": "array", "items": {"anyOf": [date, span]}},
+            "closed": {
+                "anyOf": [date, span, {"type": "array", "items": {"anyOf": [date, span]}}],
+                "description": "The company's own closures: days, or spans from a day to a day.",
+            },
             "open": {
                 "type": "object",
                 "patternProperties": {DATE: _ranges()},

@@ -37,6 +37,12 @@ def test_a_complaint_starts_what_was_promised_and_nothing_else() -> None:
     assert len(clocks(opened(), "2026-03-02 09:30", one)) == 1
 
 
+def test_known_events_are_never_ignored() -> None:
+    """Asked about ten with an event of noon in hand, the clocks stand where they stand at noon."""
+    history = opened().add("2026-03-02 12:00", Kind.CUSTOMER_MESSAGE)
+    assert clocks(history, "2026-03-02 10:00") == clocks(history, "2026-03-02 12:00")
+
+
 def test_without_a_complaint_there_is_no_clock() -> None:
     """Messages before the opening belong to no promise."""
     history = History().add("2026-03-02 09:00", Kind.CUSTOMER_MESSAGE)
