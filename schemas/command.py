@@ -7,8 +7,10 @@ from msgspec import Meta, Struct
 
 from schemas import limits
 from schemas.common import (
+    IDENTIFIER,
     Actor,
     Category,
+    ConversationId,
     Handle,
     Instant,
     Ref,
@@ -18,6 +20,9 @@ from schemas.common import (
     Team,
     Tier,
 )
+
+GivenId = Annotated[str, Meta(min_length=1, max_length=limits.GIVEN_ID, extra=IDENTIFIER)]
+"""An id that manyi gave: of a customer or a complaint."""
 
 
 class Action(StrEnum):
@@ -51,10 +56,10 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="comman
     version: int = 1
     occurred_at: Instant | None = None
     by: Actor = Actor()
-    customer_id: str | None = None
+    customer_id: GivenId | None = None
     customer: Annotated[list[Handle], Meta(max_length=limits.HANDLES)] = []
-    complaint_id: str | None = None
-    conversation_id: str | None = None
+    complaint_id: GivenId | None = None
+    conversation_id: ConversationId | None = None
     refs: Annotated[list[Ref], Meta(max_length=limits.REFS)] = []
     team: Team | None = None
     owner: RepresentativeId | None = None

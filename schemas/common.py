@@ -145,7 +145,7 @@ class Tier(StrEnum):
     MINOR = "minor"
 
 
-class Handle(Struct, frozen=True, omit_defaults=True):
+class Handle(Struct, frozen=True, omit_defaults=True, gc=False):
     """One way to address a customer; `namespace` keeps ids of different systems apart."""
 
     kind: HandleKind
@@ -155,7 +155,7 @@ class Handle(Struct, frozen=True, omit_defaults=True):
     )
 
 
-class Actor(Struct, frozen=True, omit_defaults=True):
+class Actor(Struct, frozen=True, omit_defaults=True, gc=False):
     """Who spoke. `id`, `name` and `team` are the representative's when `type` is `human`."""
 
     type: ActorType = ActorType.UNKNOWN
@@ -164,7 +164,7 @@ class Actor(Struct, frozen=True, omit_defaults=True):
     team: Team | None = None
 
 
-class Ref(Struct, frozen=True):
+class Ref(Struct, frozen=True, gc=False):
     """A reference to an order, ticket, case, product or contact of another system."""
 
     kind: RefKind
@@ -208,7 +208,7 @@ Attributes = dict[
 """Only what a mapping names: at most 64 texts, numbers or booleans."""
 
 
-class ChannelRecord(Struct, kw_only=True, omit_defaults=True):
+class ChannelRecord(Struct, kw_only=True, omit_defaults=True, gc=False):
     """The fields common to all four channel records; each channel adds its own kinds and fields.
 
     Unknown fields are ignored and counted by name. A wrong type in an optional field drops that

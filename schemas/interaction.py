@@ -32,7 +32,7 @@ from schemas.common import (
 from schemas.email import AutoKind
 
 
-class Origin(Struct, frozen=True, array_like=True):
+class Origin(Struct, frozen=True, array_like=True, gc=False):
     """Where on Kafka the channel record stands; explanations and accounts go back to it."""
 
     topic: str
@@ -51,7 +51,9 @@ class SurveyRef(Struct, frozen=True, omit_defaults=True):
     about_order: str | None = None
 
 
-class Interaction(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="interaction"):
+class Interaction(
+    Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag="interaction"
+):
     """One thing between a customer and the company. `customer-events.v1`, key `customer_id`.
 
     `interaction_id` is UUIDv5 of (source, id) and the same for every revision. `contact_at` is set

@@ -143,7 +143,12 @@ def _mail_key(message_id: str) -> str | None:
 
 
 def _text(record: EmailRecord, direction: Direction) -> str | None:
-    """Return the words of the mail itself; the reply alone where the source cut it out."""
+    """Return the words of the mail itself; the reply alone where the source cut it out.
+
+    Only a customer's words are judged, so only they are freed of quotes and signatures.
+    """
+    if direction is Direction.OUT and (record.text_new or record.text):
+        return record.text_new or record.text
     subject = record.subject if direction is Direction.IN else None
     if record.text_new and record.text_new.strip():
         return own_words(Channel.EMAIL, record.text_new, TextFormat.PLAIN, subject)

@@ -7,12 +7,9 @@ out for those providers only.
 
 import re
 import unicodedata
-from functools import lru_cache
 from typing import NamedTuple
 
 from agents.intake.numbers import HandleFault, Normalised
-
-CACHED_MAILBOXES = 65_536
 
 LOCAL_CHARS = 64
 DOMAIN_CHARS = 255
@@ -49,7 +46,6 @@ _NOBODY = re.compile(
 _NOWHERE = re.compile(r"(?:^|\.)(?:invalid|localhost|localdomain|unknown)$")
 
 
-@lru_cache(CACHED_MAILBOXES)
 def normalise_mailbox(value: str, aliases: bool = True) -> Normalised:
     """Return the mailbox an address names, in lower case; `aliases` applies the provider rules."""
     text = value.strip()

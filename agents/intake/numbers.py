@@ -5,14 +5,10 @@ A number that is masked, withheld or too short to belong to one person links nob
 
 import re
 from enum import StrEnum
-from functools import lru_cache
 from typing import NamedTuple
 
 import phonenumbers
 from phonenumbers import PhoneNumberFormat, ValidationResult
-
-CACHED_NUMBERS = 65_536
-"""Parsing takes about 45 us, so the numbers of frequent callers are kept: some 15 MiB when full."""
 
 NUMBER_CHARS = 80
 
@@ -48,7 +44,6 @@ _KEYPAD_WORDS = frozenset({"266696687", "7378742833", "2562533", "8566696", "862
 carriers send for a withheld number."""
 
 
-@lru_cache(CACHED_NUMBERS)
 def normalise_number(value: str, region: str | None) -> Normalised:
     """Return the number in E.164, with `;ext=` where it has an extension.
 

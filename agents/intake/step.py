@@ -113,18 +113,20 @@ def take_command(
         command, problems, _ = decode_command(opened.body, received_at)
     except MalformedRecord as error:
         return Rejected(error.reason, error.field, error.detail)
-    handles = normalise_handles(command.customer, command.source, settings).handles
-    if not command.customer_id and not handles:
-        if command.conversation_id is None:
+    handles: tuple[str, ...] = ()
+    if command.customer_id is None:
+        handles = normalise_handles(command.customer, command.source, settings).handles
+        if not handles and command.conversation_id is not None:
+            handles = (conversation_handle(f"{command.source}|{command.conversation_id}"),)
+        if not handles:
             return _NO_CUSTOMER
-        handles = (conversation_handle(f"{command.source}|{command.conversation_id}"),)
     if opened.quiet and not command.quiet:
         command = replace(command, quiet=True)
     return AcceptedCommand(
         command,
         command_id(command.source, command.id),
         origin,
-        command.customer_id or None,
+        command.customer_id,
         handles,
         problems,
     )
