@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mode
+from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from agents.complaints.rules import ComplaintRules
@@ -22,12 +23,15 @@ from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import parse_policy
 from agents.complaints.sla.yaml_reader import PolicyError
 from agents.intake.settings import IntakeSettings
+from schemas.codec import encode_json
+from schemas.command import Command
 from schemas.policy import PolicySet
 from streams import topics
 from streams.app import create_app
 from streams.deadlines import DeadlineService
-from streams.engine import EngineSettings
+from streams.engine import Effect, EngineSettings
 from streams.errors import ExitCode, UserError
+from streams.http import Services, install
 from streams.identity import IdentityIndex
 from streams.notifier import Notifier, NotifierSettings
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
@@ -37,13 +41,16 @@ from streams.pipeline.views import LiveViews
 from streams.settings import Settings
 from streams.topic_plan import Fit, apply, open_admin
 from streams.topology import Topology, build
-from streams.views import RebuildSource, ViewWriter
+from streams.views import RebuildSource, ViewReader, ViewWriter
 
 log = logging.getLogger(__name__)
 
 DEFAULT_POLICY = Path(__file__).parents[1] / "agents" / "complaints" / "policies" / "default.yaml"
 EMBEDDED_SESSION_SECONDS = 10.0
 """The embedded broker waits out these timeouts when members join; 10 s is the best it does."""
+JSON_HEADERS = (("content-type", b"application/json"),)
+STOP_SECONDS = 30.0
+"""An orderly stop takes a few seconds; one that hangs must not keep the supervisor waiting."""
 PROGRESS_SECONDS = 0.5
 """How often the views are told how far the worker has read."""
 
@@ -123,14 +130,13 @@ class Worker:
             port=settings.port,
             data_directory=settings.data_dir,
         )
+        self.registry = CollectorRegistry()
+        self.identity = IdentityIndex(self.redis, settings.redis_prefix)
+        self.intake = IntakeSettings(default_region=settings.default_region)
         self.topology: Topology = build(
             self.app,
             engine_settings(settings),
-            IntakePipeline(
-                IdentityIndex(self.redis, settings.redis_prefix),
-                IntakeSettings(default_region=settings.default_region),
-                self.live,
-            ),
+            IntakePipeline(self.identity, self.intake, self.live),
             CustomerPipeline(Rulebook(Plan(policy), ComplaintRules()), self.live),
         )
         self.engine = self.topology.engine
@@ -139,11 +145,40 @@ class Worker:
             self.engine, self.topology.customers, topics.INTAKE_TOPICS, encode_deadline
         )
         alerts = notifier_settings(settings, terminal=terminal)
+        install(self.app, self._http())
         self.notifier = Notifier(alerts, self.redis)
         for service in (self.engine, self.deadlines, _Views(self)):
             self.app.service(service)
         if settings.alerts and alerts.sends:
             self.app.service(self.notifier)
+
+    def _http(self) -> Services:
+        settings = self.settings
+        return Services(
+            reader=ViewReader(self.redis, settings.redis_prefix),
+            publish=self.give_command,
+            not_ready=self.not_ready,
+            registry=self.registry,
+            customer_of=self.identity.customer_of,
+            intake=self.intake,
+            timezone=settings.timezone,
+        )
+
+    def not_ready(self) -> list[str]:
+        """Why this worker cannot serve yet; nothing when it can."""
+        reasons = []
+        if not self.engine.ready:
+            restored = sum(1 for lane in self.engine.lanes.values() if lane.restored)
+            lanes = len(self.engine.lanes)
+            reasons.append(f"restoring its partitions: {restored} of {lanes} are ready")
+        return reasons
+
+    async def give_command(self, command: Command) -> None:
+        """Publish a command; returns once the broker has it."""
+        key = (command.complaint_id or command.customer_id or command.id).encode()
+        await self.engine.publish(
+            [Effect(topics.COMMANDS, None, key, encode_json(command), JSON_HEADERS)]
+        )
 
     def _writer(self, source: RebuildSource) -> ViewWriter:
         settings = self.settings
@@ -163,7 +198,10 @@ class Worker:
 
     async def stop(self) -> None:
         """Finish what is in flight (bounded), commit, leave, show the last changes."""
-        await self.app.stop()
+        try:
+            await asyncio.wait_for(self.app.stop(), STOP_SECONDS)
+        except TimeoutError:
+            log.error("the worker did not stop within %.0f s; leaving it", STOP_SECONDS)
         await self.redis.aclose()
 
     async def wait(self, until: asyncio.Event) -> None:

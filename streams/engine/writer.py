@@ -24,6 +24,7 @@ class Writer:
         self._lease = lease
         self._partitions = dict(partitions)
         self._partition_of = Partitioner()
+        self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
     async def publish(self, effects: Sequence[Effect], default_partition: int = 0) -> None:
         """Send effects, in order per topic and partition; returns when all are acknowledged.
@@ -37,12 +38,25 @@ class Writer:
         self._lease.check()
         answers = []
         for (topic, partition), group in self._by_partition(effects, default_partition).items():
-            # send_batch waits until the previous batch of this partition left the accumulator
-            answers += [
-                await self._producer.send_batch(batch, topic, partition=partition)
-                for batch in self._batches(group)
-            ]
+            answers += [await self._send(batch, topic, partition) for batch in self._batches(group)]
         await _all_acknowledged(answers)
+
+    async def _send(self, batch: Any, topic: str, partition: int) -> "asyncio.Future[Any]":
+        """Hand a batch to the producer; returns the future of its acknowledgement.
+
+        `send_batch` waits until the previous batch of that partition has left. Several lanes may
+        want the same partition, and while they wait together aiokafka 0.14 takes the whole elapsed
+        time off the timeout again at every turn, so that it runs out within a second. One at a time
+        and in order of arrival, nobody waits longer than for the batch before.
+        """
+        turn = self._turns.get((topic, partition))
+        if turn is None:
+            turn = self._turns[topic, partition] = asyncio.Lock()
+        async with turn:
+            answer: asyncio.Future[Any] = await self._producer.send_batch(
+                batch, topic, partition=partition
+            )
+            return answer
 
     async def log_rows(
         self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
@@ -62,7 +76,7 @@ class Writer:
                 )
         batch.close()
         count = batch.record_count()
-        answer = await self._producer.send_batch(batch, topic, partition=partition)
+        answer = await self._send(batch, topic, partition)
         return (await answer).offset, count
 
     def _by_partition(
