@@ -51,7 +51,7 @@ def _no_id(w: World, record: dict[str, Any]) -> bytes:
 
 
 def _wrong_type(w: World, record: dict[str, Any]) -> bytes:
-    return orjson.dumps({**record, "source": 17})
+    return orjson.dumps({**record, "source": {"system": "unknown"}})
 
 
 def _future_time(w: World, record: dict[str, Any]) -> bytes:

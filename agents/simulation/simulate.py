@@ -24,7 +24,7 @@ CHANNELS: tuple[str, ...] = ("phone", "email", "chat", "web", "commands")
 
 DEFAULT_CUSTOMERS = 5_000
 DEFAULT_CONTACTS_PER_DAY = 20_000.0
-"""A mid-sized centre: about 80,000 records a day, one a second on average."""
+"""A mid-sized centre: about 150,000 records a day, not quite two a second on average."""
 
 DEFAULT_MESSY_SHARE = 0.005
 
