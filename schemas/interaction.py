@@ -58,9 +58,11 @@ class Interaction(
 
     `interaction_id` is UUIDv5 of (source, id) and the same for every revision. `contact_at` is set
     when the customer turned to us, `response_at` when a public human or bot response reached the
-    customer (see `actor.type`); a call record may hold both. `matter_refs` are `kind:value` texts
-    such as `order:4711`. `quiet` marks history: its clocks give verdicts and its alerts page
-    nobody.
+    customer (see `actor.type`); a call record may hold both. `conversation_key` is
+    `<source>|<conversation>`, or `mail|<root message id>`; `parent_keys` are further keys the same
+    conversation is known by. `target_id` is the interaction an edit, removal or failed delivery is
+    about. `matter_refs` are `kind:value` texts such as `order:4711`. `rating` is turned so that
+    more is better. `quiet` marks history: its clocks give verdicts and its alerts page nobody.
     """
 
     interaction_id: str

@@ -124,7 +124,7 @@ def _structured(values: dict[str, Any], quiet: bool) -> Opened:
     elif data is None:
         return Opened(None, b"", quiet)
     else:
-        body = msgspec.json.encode(data)
+        body = _encoded(data)
     _check_json(attributes.get("datacontenttype"))
     return _filled(body, attributes, quiet)
 
@@ -194,6 +194,13 @@ def _object_or_none(value: bytes) -> dict[str, Any] | None:
 def _check_json(media_type: str | None) -> None:
     if media_type is not None and not _JSON_TYPE.match(media_type):
         raise _bad(f"data is {media_type[:60]}, not JSON")
+
+
+def _encoded(data: Any) -> bytes:
+    try:
+        return msgspec.json.encode(data)
+    except RecursionError:
+        raise MalformedRecord(RejectReason.NOT_JSON, "data", "nested too deeply") from None
 
 
 def _from_base64(encoded: Any) -> bytes:
