@@ -27,8 +27,10 @@ Owner = TypeVar("Owner")
 """Whatever a phrase belongs to: a rule."""
 
 _LITERAL_WORD = re.compile(r"'?[a-z0-9]+")
-_PREFIX_LETTERS = 3
+_PREFIX_LETTERS = 4
 """A first word that is not written out ("refus(e|ed)") is filed under this many letters."""
+
+_SHORT_LETTERS = 3
 
 _KNOWN_WORDS = 50_000
 _WORD_CHARS = 24
@@ -88,10 +90,7 @@ class _Known(dict[str, tuple[_Drawer[Owner], ...]]):
 
 
 class EnglishIndex(Generic[Owner]):
-    """Phrases filed under their first word, or its first three letters if it is not written out."""
-
-    _words = re.compile(r"'t\b|[a-z0-9]+")
-    """`don't` is read as `don` and `'t`, so that a phrase may begin at the negation."""
+    """Phrases filed under their first word, or its first four letters if it is not written out."""
 
     def __init__(self, phrases: Sequence[tuple[Owner, str]]) -> None:
         self._drawers: dict[str, _Drawer[Owner]] = {}
@@ -104,6 +103,12 @@ class EnglishIndex(Generic[Owner]):
                 drawer = self._prefixes.setdefault(word[:_PREFIX_LETTERS], _Drawer(ENGLISH))
             drawer.add(owner, phrase)
         self._known = _Known(self._look_up)
+        # `don't` is read as `don` and `'t`, so that a phrase may begin at the negation. Of the many
+        # words of one or two letters only those that begin a phrase are looked at.
+        short = "|".join(sorted(word for word in self._drawers if len(word) < _SHORT_LETTERS))
+        self._words = re.compile(
+            rf"'t\b|[a-z0-9]{{{_SHORT_LETTERS},}}" + (rf"|\b(?:{short})\b" if short else "")
+        )
 
     def _look_up(self, word: str) -> tuple[_Drawer[Owner], ...]:
         filed = (self._drawers.get(word), self._prefixes.get(word[:_PREFIX_LETTERS]))
