@@ -53,11 +53,11 @@ fix: $(STAMP) ## format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
 
 .PHONY: docs
-docs: $(STAMP) ## write the generated documents: record schemas, settings
+docs: $(STAMP) ## write the generated documents: records, HTTP, settings
 	@.ci/docs $(BIN)/python
 
 .PHONY: bench
-bench: $(STAMP) ## run the benchmarks
+bench: $(STAMP) ## run the benchmarks; BENCH_ARGS="sla" runs one
 	@.ci/bench $(BIN)/python $(BENCH_ARGS)
 
 ##@ Apache Kafka (needs Java 17 and Maven; nothing is installed outside the checkout's cache)
