@@ -52,10 +52,11 @@ for count, origin in string.gmatch(ARGV[5], '(%d+):([^\n]*)') do
   count = tonumber(count)
   local values = redis.call('MGET', unpack(KEYS, first, first + count - 1))
   local customer = nil
+  local anonymous = is_conversation(KEYS[first])
   local wanted = {}
   for i = 1, count do
     local value = values[i]
-    if i > 1 and is_conversation(KEYS[first + i - 1]) then break end
+    if not anonymous and is_conversation(KEYS[first + i - 1]) then break end
     if value then
       local owner = string.sub(value, 1, 36)
       if next(wanted) == nil or fits(owner, wanted) then

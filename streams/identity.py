@@ -7,8 +7,9 @@ million. It must not be evicted (`maxmemory-policy noeviction`).
     <prefix>{identity}:<handle>            customer id and the origin of the record that linked it
     <prefix>{identity}:customer:<id>       hash: its handles, and `#<kind>` counts for the limits
 
-The truth is `identity-links.v1`; `restore` rebuilds the index from it. Links of conversations are
-neither published nor restored: they live `CONVERSATION_DAYS` and help records that name nobody.
+The truth is `identity-links.v1`; `restore` rebuilds the index from it. Links of conversations and
+orders are neither published nor restored: they live `CONVERSATION_DAYS` and help records that name
+nobody.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ from schemas.events import IdentityLink
 from schemas.interaction import Origin
 
 CONVERSATION_DAYS = 30
-"""How long a record that names nobody still finds its conversation's customer."""
+"""How long a record that names nobody still finds the customer of its conversation or order."""
 
 QUESTIONS_PER_CALL = 1_000
 """One script call holds the server for about 10 ms; larger batches are several calls, sent at

@@ -1,8 +1,8 @@
 """The rules of identity, and a book of links that keeps them in memory.
 
 1. The strongest handle that is linked already says who the customer is
-   (crm > email > phone > chat > web). A conversation says so only for a record that has nothing
-   else: two people in one mail thread are two customers.
+   (crm > email > phone > chat > web). A conversation or an order says so only for a record that
+   has nothing else: two people in one mail thread are two customers.
 2. Unless a stronger handle of the same record would not fit that customer any more: a mailbox that
    three CRM records share proves nothing about a fourth. Then the next linked handle is asked.
 3. Where none says anything, there is a new customer, with an id made of the strongest handle.
@@ -78,9 +78,10 @@ class IdentityBook(Struct):
 
     def _known(self, handles: Sequence[str]) -> str | None:
         """The customer of the strongest linked handle whom the stronger unlinked ones still fit."""
+        anonymous = handle_kind(handles[0]) == CONVERSATION
         unlinked: list[str] = []
         for handle in handles:
-            if unlinked and handle_kind(handle) == CONVERSATION:
+            if handle_kind(handle) == CONVERSATION and not anonymous:
                 return None
             owner = self.owners.get(handle)
             if owner is None:

@@ -26,8 +26,8 @@ from schemas.codec import (
     decode_command,
     unknown_fields,
 )
-from schemas.command import CommandGiven
-from schemas.common import Channel, ChannelRecord
+from schemas.command import Command, CommandGiven
+from schemas.common import Channel, ChannelRecord, RefKind
 from schemas.interaction import Interaction, Origin
 from schemas.phone import PhoneKind
 from schemas.rejection import RejectReason
@@ -43,11 +43,16 @@ _MAKERS: dict[Channel, Callable[[Any, Context], Draft]] = {
     Channel.WEB: web.to_interaction,
 }
 _RATED_KINDS = frozenset({PhoneKind.CALL_RATED, ChatKind.CONVERSATION_RATED, WebKind.SURVEY_ANSWER})
+ORDERS_AS_HANDLES = 2
+"""An order belongs to one customer; a list of many is an operator's, not a customer's."""
+
+_ORDER = "order:"
+_ORDER_KEY = "#order|"  # no source can be named like this, so no conversation is mistaken for it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_CUSTOMER = Rejected(
     RejectReason.NO_CUSTOMER,
     "customer",
-    "no handle that can link and no conversation_id; name the customer by at least one handle",
+    "no handle that can link, no conversation_id, no order; name the customer by a handle",
 )
 
 
@@ -116,8 +121,8 @@ def take_command(
     handles: tuple[str, ...] = ()
     if command.customer_id is None:
         handles = normalise_handles(command.customer, command.source, settings).handles
-        if not handles and command.conversation_id is not None:
-            handles = (conversation_handle(f"{command.source}|{command.conversation_id}"),)
+        if not handles:
+            handles = _meant_by(command)
         if not handles:
             return _NO_CUSTOMER
     if opened.quiet and not command.quiet:
@@ -167,12 +172,34 @@ def instant_of(timestamp_ms: int) -> datetime:
 
 
 def _handles(record: ChannelRecord, draft: Draft, settings: IntakeSettings) -> tuple[str, ...]:
-    """Return the texts that say who the customer is, strongest first, the conversation last."""
+    """Return the texts that say who the customer is, strongest first, conversations last."""
     handles = normalise_handles(record.customer, record.source, settings).handles
     if not handles and draft.fallback:
         handles = normalise_handles(draft.fallback, record.source, settings).handles[:1]
-    key = draft.interaction.conversation_key
-    return (*handles, conversation_handle(key)) if key is not None else handles
+    keys = conversation_keys(draft.interaction)
+    return (*handles, *map(conversation_handle, keys)) if keys else handles
+
+
+def _meant_by(command: Command) -> tuple[str, ...]:
+    """Return the conversation and the orders by which a command means a customer it cannot name."""
+    keys = [f"{_ORDER_KEY}{ref.value}" for ref in command.refs if ref.kind is RefKind.ORDER]
+    if command.conversation_id is not None:
+        keys.insert(0, f"{command.source}|{command.conversation_id}")
+    return tuple(map(conversation_handle, keys[: ORDERS_AS_HANDLES + 1]))
+
+
+def conversation_keys(interaction: Interaction) -> list[str]:
+    """Return what a record without a customer is found by: its conversation, then its orders.
+
+    Refunds and survey answers often name nothing but the order.
+    """
+    key = interaction.conversation_key
+    keys = [key] if key is not None else []
+    refs = interaction.matter_refs
+    if refs:
+        orders = [ref for ref in refs if ref.startswith(_ORDER)]
+        keys += [f"{_ORDER_KEY}{ref[len(_ORDER) :]}" for ref in orders[:ORDERS_AS_HANDLES]]
+    return keys
 
 
 def _is_unanswered(decoded: Decoded[ChannelRecord]) -> bool:

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from agents.identity import IdentityBook
 from schemas.common import ActorType, Channel
 from schemas.interaction import Interaction, SurveyRef
-from tests.agents.intake.making import interaction
+from tests.agents.intake.making import accepted, interaction
 
 
 def web(kind: str, **fields: Any) -> Interaction:
@@ -63,6 +64,19 @@ def test_orders_are_what_a_record_is_about() -> None:
     )
     assert made.matter_refs == ["order:4711", "ticket:9", "order:4712"]
     assert made.survey == SurveyRef(survey_id="s1", about_conversation="c1", about_order="4712")
+
+
+def test_a_record_that_names_only_an_order_is_found_by_it() -> None:
+    """Refunds and survey answers often know the order and nobody's name."""
+    bought = accepted(
+        Channel.WEB, kind="purchase", order_id="4711", customer=[{"kind": "crm", "value": "7"}]
+    )
+    refund = accepted(Channel.WEB, kind="refund", source="psp", order_id="4711", amount="5")
+    assert bought.handles == ("crm:7", "conversation:#order|4711")
+    assert refund.handles == ("conversation:#order|4711",)
+    book = IdentityBook()
+    customers = {book.resolve(made.handles).customer_id for made in (bought, refund)}
+    assert len(customers) == 1
 
 
 def test_money_keeps_its_digits() -> None:
