@@ -2,8 +2,8 @@
 
 `email:a@b.c`, `phone:+8613800138000`, `chat:<namespace>:<value>`, `web:<namespace>:<value>`,
 `crm:<value>` or `crm:<namespace>:<value>`; and, weakest, `conversation:<key>`, by which a record
-that names nobody joins the others of its conversation or order. In values `%` and `:` are written `%25` and
-`%3A`, so that the last colon always ends the namespace.
+that names nobody joins the others of its conversation or order. In values `%` and `:` are written
+`%25` and `%3A`, so that the last colon always ends the namespace.
 """
 
 import re
