@@ -11,7 +11,7 @@ from agents.simulation.simulate import (
     SimulatedEvent,
     simulate,
 )
-from agents.simulation.world import EventClass
+from agents.simulation.world import EventClass, start_before
 
 __all__ = [
     "CHANNELS",
@@ -20,4 +20,5 @@ __all__ = [
     "EventClass",
     "SimulatedEvent",
     "simulate",
+    "start_before",
 ]

@@ -25,6 +25,7 @@ DAY_CURVE: tuple[float, ...] = (
 )
 """Contacts by local hour, shaped like a shop's: a morning peak, a lunch dip, a long evening."""
 
+_MEAN_BUSYNESS = sum(DAY_CURVE) / len(DAY_CURVE)
 WEEKEND = 0.6
 OUTAGE_EVERY_HOURS = 36.0
 OUTAGE_MINUTES = (20.0, 90.0)
@@ -206,6 +207,30 @@ def instant(at_ms: int) -> str:
     return (_EPOCH + at_ms * _PER_MS).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
+def busyness(at_ms: int) -> list[tuple[float, str]]:
+    """How busy each region is at an instant, summed up from the first: (sum so far, region)."""
+    total = 0.0
+    cumulative = []
+    for name, share, east_hours, _, _ in REGIONS:
+        local = at_ms + east_hours * HOUR_MS
+        weekday = (local // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday
+        weight = DAY_CURVE[local // HOUR_MS % 24] * (WEEKEND if weekday >= 5 else 1.0)
+        total += share * weight / _MEAN_BUSYNESS
+        cumulative.append((total, name))
+    return cumulative
+
+
+def start_before(end_at: datetime, contacts: float, contacts_per_day: float) -> datetime:
+    """About when a run of so many contacts must start in order to end at `end_at`."""
+    at_ms = (end_at - _EPOCH) // _PER_MS
+    while contacts > 0:
+        per_hour = contacts_per_day / 24 * busyness(at_ms - HOUR_MS // 2)[-1][0]
+        part = min(1.0, contacts / per_hour)
+        contacts -= part * per_hour
+        at_ms -= int(part * HOUR_MS) + 1
+    return _EPOCH + at_ms * _PER_MS
+
+
 class Arrivals:
     """When contacts begin and where: a Poisson process whose rate follows the hour and outages."""
 
@@ -239,18 +264,11 @@ class Arrivals:
         hour_ms = self.now_ms // HOUR_MS * HOUR_MS + HOUR_MS
         change_ms = self._outage_ends_ms if self.outage else self._outage_starts_ms
         self._rates_until_ms = min(hour_ms, max(change_ms, self.now_ms + 1))
-        total = 0.0
-        self._cumulative = []
-        for name, share, east_hours, _, _ in REGIONS:
-            local = self.now_ms + east_hours * HOUR_MS
-            weekday = (local // DAY_MS + 3) % 7  # 1970-01-01 was a Thursday
-            weight = DAY_CURVE[local // HOUR_MS % 24] * (WEEKEND if weekday >= 5 else 1.0)
-            total += share * weight
-            self._cumulative.append((total, name))
-        mean = sum(DAY_CURVE) / len(DAY_CURVE)
-        self._world.load = OUTAGE_LOAD if self.outage else 0.6 + 0.5 * total / mean
+        self._cumulative = busyness(self.now_ms)
+        busy = self._cumulative[-1][0]
+        self._world.load = OUTAGE_LOAD if self.outage else 0.6 + 0.5 * busy
         surge = OUTAGE_LOAD if self.outage else 1.0
-        self._rate_per_ms = self._per_day / DAY_MS * total / mean * surge
+        self._rate_per_ms = self._per_day / DAY_MS * busy * surge
 
     def _turn_outage(self) -> None:
         if self.outage and self.now_ms >= self._outage_ends_ms:
