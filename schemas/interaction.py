@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 from schemas import limits
 from schemas.common import (
     Actor,
+    ActorType,
     Category,
     Channel,
     Currency,
@@ -61,7 +62,8 @@ class Interaction(
     customer (see `actor.type`); a call record may hold both. `conversation_key` is
     `<source>|<conversation>`, or `mail|<root message id>`; `parent_keys` are further keys the same
     conversation is known by. `target_id` is the interaction an edit, removal or failed delivery is
-    about. `matter_refs` are `kind:value` texts such as `order:4711`. `rating` is turned so that
+    about. `text` is the actor's word unless `text_by` names another speaker, such as the customer
+    in the transcript of a call a representative took. `matter_refs` are `kind:value` texts such as `order:4711`. `rating` is turned so that
     more is better. `quiet` marks history: its clocks give verdicts and its alerts page nobody.
     """
 
@@ -93,6 +95,7 @@ class Interaction(
     customer_name: Name | None = None
     customer_profile: CustomerProfile | None = None
     text: Text | None = None
+    text_by: ActorType | None = None
     subject: Annotated[str, Meta(max_length=limits.SUBJECT)] | None = None
     language: Language | None = None
     rating: Rating | None = None

@@ -50,6 +50,7 @@ def to_interaction(record: PhoneRecord, context: Context) -> Draft:
         and actor.type is not ActorType.SYSTEM
     )
     call_key = _call_key(fields, record)
+    text = _text(record)
     return Draft(
         Interaction(
             **fields,
@@ -61,7 +62,8 @@ def to_interaction(record: PhoneRecord, context: Context) -> Draft:
             wait_seconds=times.wait_seconds if inbound else None,
             abandoned=abandoned,
             parent_keys=call_key,
-            text=_text(record),
+            text=text,
+            text_by=ActorType.CUSTOMER if record.transcript and text else None,
         ),
         _other_party(record, direction),
     )
@@ -138,10 +140,12 @@ def _call_key(fields: dict[str, Any], record: PhoneRecord) -> list[str]:
 
 
 def _text(record: PhoneRecord) -> str | None:
-    """Return what the customer said: their turns of the transcript, else the text sent."""
-    said = "\n".join(turn.text for turn in record.transcript if _is_customer(turn))
+    """Return the customer's turns of the transcript; without one, the text sent."""
+    if record.transcript:
+        said = "\n".join(turn.text for turn in record.transcript if _is_customer(turn))
+        return own_words(Channel.PHONE, said)
     comment = record.rating.comment if record.rating is not None else None
-    return own_words(Channel.PHONE, said or record.text or comment, record.text_format)
+    return own_words(Channel.PHONE, record.text or comment, record.text_format)
 
 
 def _is_customer(turn: Turn) -> bool:

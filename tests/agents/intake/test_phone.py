@@ -141,4 +141,7 @@ def test_of_a_transcript_the_customer_s_turns_are_kept() -> None:
         {"speaker": "Customer", "text": "My parcel is lost."},
         {"speaker": "customer", "text": "I want my money back."},
     ]
-    assert call(transcript=turns).text == "My parcel is lost.\nI want my money back."
+    made = call(transcript=turns, answered_at=at("9:51"))
+    assert made.text == "My parcel is lost.\nI want my money back."
+    assert (made.actor.type, made.text_by) == (ActorType.HUMAN, ActorType.CUSTOMER)
+    assert call(text="Caller was upset.").text_by is None
