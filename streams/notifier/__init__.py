@@ -5,7 +5,7 @@ Redis, so each alert is delivered by one of them. docs/alerts.md is the contract
 """
 
 from streams.notifier.deliverer import TransportStatus
-from streams.notifier.ledger import FailedDelivery, WaitingDelivery
+from streams.notifier.deliveries import FailedDelivery, WaitingDelivery
 from streams.notifier.observer import NotifierObserver
 from streams.notifier.service import Notifier
 from streams.notifier.settings import NotifierSettings

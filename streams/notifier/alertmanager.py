@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from streams.notifier.ledger import Claimed
+from streams.notifier.deliveries import Claimed
 from streams.notifier.senders import (
     DELIVERED,
     ERROR_BYTES,

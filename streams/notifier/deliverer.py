@@ -16,7 +16,8 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from streams.notifier.alertmanager import AlertmanagerInstance, ended_ms
-from streams.notifier.ledger import Claimed, Delivery, Ledger
+from streams.notifier.deliveries import Claimed, Delivery
+from streams.notifier.ledger import Ledger
 from streams.notifier.observer import NotifierObserver
 from streams.notifier.senders import Outcome, Sender, Verdict, backoff_ms
 from streams.notifier.settings import NotifierSettings

@@ -8,7 +8,6 @@ it back.
 
 import json
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 import msgspec
 from redis.asyncio import Redis
@@ -17,63 +16,19 @@ from agents.alerts.firing import FIRING_LIMIT, Change
 from schemas.alert import SlaAlert
 from schemas.codec import encode_json
 from streams.notifier import scripts
+from streams.notifier.deliveries import (
+    DETAIL_CHARS,
+    Claimed,
+    Delivery,
+    FailedDelivery,
+    Firing,
+    WaitingDelivery,
+    as_bytes,
+    failure_of,
+    instant_of,
+    read_waiting,
+)
 from streams.notifier.settings import NotifierSettings, transport_name
-
-
-class Firing(msgspec.Struct, frozen=True, kw_only=True):
-    """An alert that fires, as the ledger keeps it: what Alertmanager needs to be told again."""
-
-    labels: dict[str, str]
-    annotations: dict[str, str]
-    starts_at_ms: int
-    until_ms: int
-
-
-class Claimed(msgspec.Struct, frozen=True, kw_only=True):
-    """A firing a worker may send now. `ended_at_ms` is 0 while it fires; `entry` is it, raw."""
-
-    member: str
-    complaint_id: str
-    name: str
-    lease_ms: int
-    firing: Firing
-    ended_at_ms: int
-    entry: bytes
-
-
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The alert at the head of a complaint's queue, and how often it was tried."""
-
-    transport: str
-    alert: SlaAlert
-    raw: bytes
-    tried_count: int
-    first_at_ms: int
-    lease_ms: int
-
-
-class FailedDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that was given up, for people to look at. Times are aware UTC instants."""
-
-    transport: str
-    alert_id: str
-    complaint_id: str
-    kind: str
-    target: str
-    reason: str
-    detail: str
-    tried_count: int
-    failed_at: datetime
-
-
-class WaitingDelivery(msgspec.Struct, frozen=True, kw_only=True):
-    """A delivery that waits for its first or next try, with the error of the last one."""
-
-    transport: str
-    alert_id: str
-    tried_count: int
-    since: datetime
-    last_error: str
 
 
 class Ledger:
@@ -137,7 +92,7 @@ class Ledger:
             args=[json.dumps(order), raw, msgspec.json.encode(firing) if firing else b""],
         )
         for name in full:
-            failure = _failure(name.decode(), alert, "queue_full", "", 0, now_ms)
+            failure = failure_of(name.decode(), alert, "queue_full", "", 0, now_ms)
             await self._list_failed(failure)
         return bool(taken)
 
@@ -147,12 +102,8 @@ class Ledger:
         if not starts:
             return 0
         due = [self._due_key(name) for name in self._stateful]
-        return int(
-            await self._end(
-                keys=[self._firing_key(complaint_id)],
-                args=[complaint_id, now_ms, len(starts), *starts, *due],
-            )
-        )
+        args = [complaint_id, now_ms, len(starts), *starts, *due]
+        return int(await self._end(keys=[self._firing_key(complaint_id)], args=args))
 
     async def with_firings(self, complaint_ids: Sequence[str]) -> set[str]:
         """Those of the complaints that have firings, in one round trip."""
@@ -233,7 +184,7 @@ class Ledger:
                 reason="refused",
                 detail=detail,
                 tried_count=1,
-                failed_at=_instant(now_ms),
+                failed_at=instant_of(now_ms),
             )
         )
         await self.settle(transport, [(claim, None)], forget=False)
@@ -243,8 +194,8 @@ class Ledger:
 
     async def claim_queues(self, transport: str, now_ms: int, limit: int) -> list[str]:
         """Complaints with a delivery that is due; ours until the lease ends."""
-        lease_ms = self.lease_of(now_ms)
-        members = await self._claim(keys=[self._due_key(transport)], args=[now_ms, lease_ms, limit])
+        args = [now_ms, self.lease_of(now_ms), limit]
+        members = await self._claim(keys=[self._due_key(transport)], args=args)
         return [member.decode() for member in members]
 
     def lease_of(self, now_ms: int) -> int:
@@ -253,13 +204,13 @@ class Ledger:
 
     async def head(self, transport: str, complaint_id: str, lease_ms: int) -> Delivery | None:
         """The delivery that stands first in a complaint's queue; None where it is empty."""
-        raw = _bytes(await self._redis.lindex(self._queue_key(transport, complaint_id), 0))
+        raw = as_bytes(await self._redis.lindex(self._queue_key(transport, complaint_id), 0))
         if raw is None:
             await self._redis.zrem(self._due_key(transport), complaint_id)
             return None
         alert = msgspec.json.decode(raw, type=SlaAlert)
         waiting = await self._redis.hget(self._waiting_key(transport), alert.alert_id)
-        tried, first_ms, _ = _read_waiting(_bytes(waiting))
+        tried, first_ms, _ = read_waiting(as_bytes(waiting))
         return Delivery(
             transport=transport,
             alert=alert,
@@ -275,7 +226,7 @@ class Ledger:
 
     async def give_up(self, delivery: Delivery, reason: str, detail: str, now_ms: int) -> bool:
         """Move an alert from its queue to the list of failed ones; True where more is waiting."""
-        failure = _failure(
+        failure = failure_of(
             delivery.transport, delivery.alert, reason, detail, delivery.tried_count + 1, now_ms
         )
         return await self._take_off(delivery, msgspec.json.encode(failure))
@@ -283,7 +234,7 @@ class Ledger:
     async def postpone(self, delivery: Delivery, error: str, next_ms: int) -> None:
         """Note a failed try and when to try again; the rest of the complaint's queue waits too."""
         alert = delivery.alert
-        note = f"{delivery.tried_count + 1} {delivery.first_at_ms} {error[:300]}"
+        note = f"{delivery.tried_count + 1} {delivery.first_at_ms} {error[:DETAIL_CHARS]}"
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.hset(self._waiting_key(delivery.transport), alert.alert_id, note)
         pipeline.zadd(self._due_key(delivery.transport), {alert.complaint_id: next_ms}, xx=True)
@@ -311,13 +262,13 @@ class Ledger:
         for name in self._queues:
             rows = await self._redis.hgetall(self._waiting_key(name))
             for alert_id, row in rows.items():
-                tried, since_ms, error = _read_waiting(_bytes(row))
+                tried, since_ms, error = read_waiting(as_bytes(row))
                 found.append(
                     WaitingDelivery(
                         transport=name,
-                        alert_id=(_bytes(alert_id) or b"").decode(),
+                        alert_id=(as_bytes(alert_id) or b"").decode(),
                         tried_count=tried,
-                        since=_instant(since_ms),
+                        since=instant_of(since_ms),
                         last_error=error,
                     )
                 )
@@ -395,37 +346,3 @@ class Ledger:
 
     def _partition_key(self, partition: str) -> str:
         return f"{self._prefix}reading:{partition}"
-
-
-def _failure(
-    transport: str, alert: SlaAlert, reason: str, detail: str, tried_count: int, now_ms: int
-) -> FailedDelivery:
-    return FailedDelivery(
-        transport=transport,
-        alert_id=alert.alert_id,
-        complaint_id=alert.complaint_id,
-        kind=alert.kind.value,
-        target=alert.target,
-        reason=reason,
-        detail=detail[:300],
-        tried_count=tried_count,
-        failed_at=_instant(now_ms),
-    )
-
-
-def _bytes(value: bytes | str | None) -> bytes | None:
-    """What a client without `decode_responses` returns; a client with it is a mistake in wiring."""
-    if isinstance(value, str):
-        raise TypeError("the notifier needs a Redis client that returns bytes")
-    return value
-
-
-def _read_waiting(row: bytes | None) -> tuple[int, int, str]:
-    """Tries, first time in ms, last error."""
-    tried, _, rest = (row or b"0 0 ").decode().partition(" ")
-    first_ms, _, error = rest.partition(" ")
-    return int(tried), int(first_ms), error
-
-
-def _instant(at_ms: int) -> datetime:
-    return datetime.fromtimestamp(at_ms / 1000, UTC)

@@ -22,7 +22,8 @@ from schemas.alert import SlaAlert
 from schemas.codec import MalformedRecord, decode_as
 from schemas.complaint import Complaint
 from streams.notifier.deliverer import PATIENCE_MAX_SECONDS, PATIENCE_SECONDS
-from streams.notifier.ledger import Firing, Ledger
+from streams.notifier.deliveries import Firing
+from streams.notifier.ledger import Ledger
 from streams.notifier.observer import NotifierObserver
 from streams.notifier.settings import NotifierSettings
 from streams.topics import COMPLAINTS, SLA_ALERTS

@@ -15,7 +15,8 @@ from streams.notifier.deliverer import (
     Deliverer,
     TransportStatus,
 )
-from streams.notifier.ledger import FailedDelivery, Ledger, WaitingDelivery
+from streams.notifier.deliveries import FailedDelivery, WaitingDelivery
+from streams.notifier.ledger import Ledger
 from streams.notifier.observer import NotifierObserver
 from streams.notifier.reader import AlertReader
 from streams.notifier.senders import Sender

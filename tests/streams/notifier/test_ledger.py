@@ -8,7 +8,8 @@ from redis.asyncio import Redis
 
 from agents.alerts.firing import clock_name
 from schemas.alert import AlertKind, SlaAlert
-from streams.notifier.ledger import Claimed, Ledger
+from streams.notifier.deliveries import Claimed
+from streams.notifier.ledger import Ledger
 from streams.notifier.settings import NotifierSettings
 from tests.streams.notifier.kit import MONDAY, an_alert, register
 
