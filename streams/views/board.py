@@ -14,7 +14,7 @@ from agents.satisfaction.change import nps_change, share_change
 from agents.satisfaction.derive import figures
 from schemas.common import Channel, Tier
 from schemas.satisfaction import Dimension, SatisfactionRow
-from schemas.view import Board, BoardGroup, BoardMeasure, OpenComplaint
+from schemas.view import Board, BoardGroup, BoardMeasure, Freshness, OpenComplaint
 from streams.views.facts import QueueFacts, queue_row
 from streams.views.reader import ViewReader
 
@@ -84,6 +84,18 @@ class BoardBuilder:
             teams=_groups(facts, day, Dimension.TEAM, now_ms, None),
             tiers=_groups(facts, day, Dimension.TIER, now_ms, [t.value for t in Tier]),
             received_count=received,
+        )
+
+    def empty(self) -> Board:
+        """A board without anything on it, for the time before the first one."""
+        now = self._clock()
+        nothing = figures(SatisfactionRow())
+        return Board(
+            version="",
+            freshness=Freshness(state="stale"),
+            now_at=datetime.fromtimestamp(now, UTC),
+            figures_from_at=_span_end(now) - SPAN,
+            last_day=BoardMeasure(now=nothing, before=nothing),
         )
 
     async def _figures(self, now: float) -> _Day:
