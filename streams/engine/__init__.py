@@ -25,6 +25,7 @@ from streams.engine.errors import (
     LaneStalledError,
     RecordTooLargeError,
     RowTooLargeError,
+    SourceRewoundError,
 )
 from streams.engine.lane import Lane
 from streams.engine.observer import EngineObserver, LaneListener
@@ -50,6 +51,7 @@ __all__ = [
     "RecordTooLargeError",
     "RowTooLargeError",
     "SourceRecord",
+    "SourceRewoundError",
     "Stage",
     "Table",
     "TopicPartition",

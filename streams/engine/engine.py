@@ -13,6 +13,7 @@ from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
     KafkaError,
+    KafkaTimeoutError,
     RebalanceInProgressError,
 )
 
@@ -45,6 +46,7 @@ log = logging.getLogger(__name__)
 
 _TICK_SECONDS = 0.1
 _WATCH_SECONDS = 1.0
+_STRIKES = 5  # looks in a row that must find the same before the watchdog acts
 _GC_GENERATIONS = (20, 20)  # collections of the younger generation before an older one is looked at
 
 
@@ -91,6 +93,7 @@ class Engine(mode.Service):
         self._committed: dict[TopicPartition, int] = {}
         self._commit_due_since: float | None = None
         self._refused_at: float | None = None
+        self._strikes = 0
         self._assigned_once = False
         self._closing = False
         self._guard = LoopGuard(self.lease, settings.stall_seconds)
@@ -121,12 +124,16 @@ class Engine(mode.Service):
         """Where partitions end now: the offset the next record will get.
 
         For own partitions the end a fetch has seen counts too, because some brokers (Tansu) answer
-        with the start of the last batch.
+        with the start of the last batch. Raises `KafkaTimeoutError` after `ask_seconds`.
         """
         tps = list(tps)
         if not tps:
             return {}
-        ends: dict[TopicPartition, int] = dict(await self.consumer.end_offsets(tps))
+        try:
+            async with asyncio.timeout(self.settings.ask_seconds):
+                ends: dict[TopicPartition, int] = dict(await self.consumer.end_offsets(tps))
+        except TimeoutError:  # aiokafka would go on for 40 s after a broker came back
+            raise KafkaTimeoutError("the broker does not tell where partitions end") from None
         for tp in tps:
             ends[tp] = max(ends[tp], self.seen_end(tp))
         return ends
@@ -218,7 +225,7 @@ class Engine(mode.Service):
             self._hard_exit.cancel()
 
     async def crash(self, reason: BaseException) -> None:
-        """Stop the whole worker without committing more; the supervisor starts a fresh one."""
+        """Stop the whole worker; what was not acknowledged is not committed."""
         if self.settings.hard_exit_seconds and self._hard_exit is None:
             self._hard_exit = hard_exit_after(self.settings.hard_exit_seconds)
         for lane in self.lanes.values():
@@ -411,7 +418,7 @@ class Engine(mode.Service):
         if not changelogs:
             return
         try:
-            ends = await self.consumer.end_offsets(list(changelogs))
+            ends = await self.end_offsets(changelogs)
             for tp, changelog in changelogs.items():
                 if self._changelogs.get(tp) is changelog:
                     await changelog.audit(ends[tp])
@@ -424,10 +431,17 @@ class Engine(mode.Service):
 
     async def _watch(self) -> None:
         """Stop a worker that makes no progress: a fresh one is better than a silent one."""
+        # A process that was suspended finds everything old when it wakes: give it a moment.
+        self._strikes = self._strikes + 1 if (stalled := self._stalled()) else 0
+        if stalled and self._strikes >= _STRIKES:
+            await self.crash(LaneStalledError(stalled))
+
+    def _stalled(self) -> str:
+        """What has made no progress for `stall_seconds`, in words; empty when all is well."""
         now, bound = time.monotonic(), self.settings.stall_seconds
         for lane in self.lanes.values():
             if (age := lane.oldest_seconds(now)) > bound:
-                raise LaneStalledError(
+                return (
                     f"{lane!r} has had a batch unfinished for {age:.0f} s; is its agent running, "
                     "does the broker answer?"
                 )
@@ -436,7 +450,8 @@ class Engine(mode.Service):
             ("no new assignment after a refused commit", self._refused_at),
         ):
             if since is not None and now - since > bound:
-                raise LaneStalledError(f"{what} for {now - since:.0f} s; check the group")
+                return f"{what} for {now - since:.0f} s; check the group"
+        return ""
 
 
 def _app_of(stage: Stage) -> Any:

@@ -8,6 +8,7 @@ __all__ = [
     "LaneStalledError",
     "RecordTooLargeError",
     "RowTooLargeError",
+    "SourceRewoundError",
 ]
 
 
@@ -25,6 +26,10 @@ class RecordTooLargeError(EngineError):
 
 class RowTooLargeError(EngineError):
     """The rows of one source record do not fit into one changelog record batch."""
+
+
+class SourceRewoundError(EngineError):
+    """Rows have applied records the source topic does not have any more, or not yet again."""
 
 
 class BatchAbandonedError(EngineError):

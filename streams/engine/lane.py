@@ -9,6 +9,7 @@ Any failure stops the worker without committing.
 """
 
 import asyncio
+import logging
 import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,7 +21,7 @@ from streams.engine.batch import RecordBatch
 from streams.engine.changelog import Changelog
 from streams.engine.clients import TopicPartition
 from streams.engine.cutting import cut
-from streams.engine.errors import RowTooLargeError
+from streams.engine.errors import RowTooLargeError, SourceRewoundError
 from streams.engine.rows import LaneRows
 from streams.engine.stage import SourceRecord, Stage, Table
 from streams.engine.wakeups import Wakeups
@@ -33,6 +34,8 @@ __all__ = ["Lane"]
 R = TypeVar("R")
 
 _SUBSCRIBER_POLL_SECONDS = 0.05
+
+log = logging.getLogger(__name__)
 
 
 class Lane:
@@ -58,6 +61,7 @@ class Lane:
         """Highest event time of applied batches, epoch milliseconds; -1 before the first."""
         self.next_offset = 0
         """Source records below this offset are applied (or were nothing to apply)."""
+        self._fetched_to = 0
         self.restored = False
         self.stopping = False
         self.fetching = True  # holds nothing that must be drained, so it may be cancelled
@@ -110,6 +114,9 @@ class Lane:
             # getmany waits for the next assignment during a rebalance: awaiting it is a deadlock
             task.cancel()
         pending = [batch.barrier for batch in self.in_flight if batch.barrier is not None]
+        for barrier in pending:
+            if barrier.done() and not barrier.cancelled():
+                barrier.exception()  # seen: the lane that should raise it may be cancelled
         return [each for each in (task, *pending) if each is not None and not each.done()]
 
     async def _run(self) -> None:
@@ -136,9 +143,22 @@ class Lane:
     async def _find_start(self) -> None:
         """Where we begin; a partition nobody committed for gets its first committed offset now."""
         consumer = self.engine.consumer
-        self.next_offset = await consumer.position(self.tp)
+        self.next_offset = self._fetched_to = await consumer.position(self.tp)
+        await self._refuse_a_rewound_source()
         if await consumer.committed(self.tp) is None:
             self.engine.release_offset(self, self.next_offset)
+
+    async def _refuse_a_rewound_source(self) -> None:
+        """A source created anew would have its records taken for replays, silently."""
+        if self.applied < 0 or not self.engine.settings.exact_end_offsets:
+            return
+        end = (await self.engine.end_offsets([self.tp]))[self.tp]
+        if self.applied >= end:
+            raise SourceRewoundError(
+                f"{self.topic}/{self.partition} ends at offset {end}, but rows of stage "
+                f"{self.stage.name} have applied offset {self.applied}: the topic was created anew "
+                f"or lost records. Restore it, or start over with a fresh {self.stage.changelog}"
+            )
 
     # --- fetch -----------------------------------------------------------------------------------
 
@@ -158,13 +178,27 @@ class Lane:
             barrier.result()  # still listed although done: it failed while we were waiting
         if self.stopping:
             return ()
+        if records:
+            self._note_gap(records)
         return records
+
+    def _note_gap(self, records: Sequence[SourceRecord]) -> None:
+        """Say when records between two fetches are missing: a lane slower than the retention."""
+        if (missing := records[0].offset - self._fetched_to) > 0:
+            log.warning(
+                "%r: %d offsets before %d have no record (expired, compacted or markers)",
+                self,
+                missing,
+                records[0].offset,
+            )
+            self.engine.observer.skipped_ahead(self, missing)
+        self._fetched_to = records[-1].offset + 1
 
     async def _skip_to_position(self) -> None:
         """Commit past transaction markers and compacted tails: they never come as records."""
         position = await self.engine.consumer.position(self.tp)
         if position > self.next_offset:
-            self.next_offset = position
+            self.next_offset = self._fetched_to = position
             self.engine.release_offset(self, position)
 
     # --- fold ------------------------------------------------------------------------------------

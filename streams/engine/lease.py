@@ -35,7 +35,7 @@ def now_seconds() -> float:
 class Lease:
     """Compares the clock with its last tick; a gap above `seconds` ends the process."""
 
-    __slots__ = ("_clock", "_exit", "_last", "seconds")
+    __slots__ = ("_clock", "_exit", "_last", "seconds", "ticks")
 
     def __init__(
         self,
@@ -47,6 +47,8 @@ class Lease:
         self._clock = clock
         self._exit = exit_process
         self._last = clock()
+        self.ticks = 0
+        """How often the event loop has come by."""
 
     @property
     def away_seconds(self) -> float:
@@ -73,10 +75,14 @@ class Lease:
         """Check, then note that we are here."""
         self.check()
         self._last = self._clock()
+        self.ticks += 1
 
 
 class LoopGuard:
-    """A daemon thread that ends the process when the event loop does not turn for `seconds`."""
+    """A daemon thread that ends the process when the event loop does not turn for `seconds`.
+
+    It counts its own seconds, so a process that was stopped or suspended as a whole is not blamed.
+    """
 
     def __init__(self, lease: Lease, seconds: float) -> None:
         self._lease = lease
@@ -93,9 +99,12 @@ class LoopGuard:
         self._stop.set()
 
     def _watch(self) -> None:
+        seen, stuck = -1, 0
         while not self._stop.wait(1.0):
-            if (away := self._lease.away_seconds) > self._seconds:
-                log.critical("the event loop has been stuck for %.0f s; ending the process", away)
+            stuck = stuck + 1 if self._lease.ticks == seen else 0
+            seen = self._lease.ticks
+            if stuck > self._seconds:
+                log.critical("the event loop has been stuck for %d s; ending the process", stuck)
                 faulthandler.dump_traceback(file=sys.stderr)
                 os._exit(EXIT_HUNG)
 

@@ -21,6 +21,9 @@ class EngineObserver:
     def folded(self, lane: "Lane", records: int, skipped: int, seconds: float) -> None:
         """An agent folded a batch; `skipped` records were replays already in the rows."""
 
+    def skipped_ahead(self, lane: "Lane", offsets: int) -> None:
+        """So many offsets had no record where one was expected: expired, compacted or markers."""
+
     def applied(
         self, lane: "Lane", records: int, effects: int, rows: int, row_bytes: int, seconds: float
     ) -> None:

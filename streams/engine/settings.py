@@ -76,6 +76,9 @@ class EngineSettings:
     request_timeout_seconds: float = 30.0
     """A produce request not answered by then fails the batch and stops the worker."""
 
+    ask_seconds: float = 10.0
+    """A question about offsets not answered by then is asked again later."""
+
     # --- offsets and state -----------------------------------------------------------------------
     commit_seconds: float = 0.2
     """How often finished offsets are committed: the replay after a crash is at most this old."""

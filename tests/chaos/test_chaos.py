@@ -44,12 +44,8 @@ async def storm(bench: Bench, fault: Fault, workers: tuple[str, ...] = WORKERS) 
             await asyncio.sleep(0.1)
     await feeding
     await bench.wait_until_done()
-    bench.restart_the_dead()
-    while not all(bench.is_up(name) for name in bench.workers):  # noqa: ASYNC110  # processes
-        await asyncio.sleep(0.1)
     await asyncio.sleep(3)  # an auditor's turn, to mend what a paused worker wrote last
-    for name in list(bench.workers):
-        assert await bench.stop(name) == 0, bench.log_of(name)[-3_000:]
+    await bench.stop_all()
     verdict = await bench.judge()
     print(verdict, dict(bench.exits))
     return verdict
@@ -132,8 +128,7 @@ async def test_a_broker_that_goes_and_comes_back_loses_nothing(
     kafka.bounce(hard=hard, pause_seconds=2)  # in this thread: the broker dies with its starter
     await bench.feed(int(RATE * 2), RATE)
     await bench.wait_until_done()
-    for name in list(bench.workers):
-        assert await bench.stop(name) == 0, bench.log_of(name)[-3_000:]
+    await bench.stop_all()
     verdict = await bench.judge()
     print(verdict, dict(bench.exits))
     assert verdict.wrong == {}

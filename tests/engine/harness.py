@@ -94,7 +94,12 @@ class Bench:
                 for name in ("lines", "purchases", "log", "totals")
             ]
         )
-        self.producer = AIOKafkaProducer(bootstrap_servers=self.broker, acks="all", linger_ms=5)
+        self.producer = AIOKafkaProducer(
+            bootstrap_servers=self.broker,
+            acks="all",
+            linger_ms=5,
+            enable_idempotence=self.idempotent,
+        )
         await self.producer.start()
         return self
 
@@ -172,6 +177,17 @@ class Bench:
         """Whether a worker has come to its event loop in this life (and listens to signals)."""
         said = (self.directory / name / "log").read_bytes()[self._log_from[name] :]
         return b"[^Worker]: Ready" in said
+
+    async def stop_all(self) -> None:
+        """Wait until all workers are up, then stop them in order; each must end well."""
+        give_up = time.monotonic() + PATIENCE_SECONDS
+        while not all(self.is_up(name) for name in self.workers):
+            self.restart_the_dead()
+            assert time.monotonic() < give_up, "a worker does not come up"
+            await asyncio.sleep(0.1)
+        for name in list(self.workers):
+            code = await self.stop(name)
+            assert code == 0, f"{name} ended with {code}:\n{self.log_of(name)[-3_000:]}"
 
     def restart_the_dead(self, **environment: str) -> None:
         """What a supervisor does."""
