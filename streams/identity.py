@@ -1,7 +1,7 @@
 """The identity index in Redis or Valkey: whose handles are these, one round trip per batch.
 
 Keys, all with the hash tag `{identity}`, so that a cluster keeps them in one slot and one script
-may touch them all. The index therefore lives on one shard: some 200 bytes a handle, 1 GiB for five
+may touch them all. The index therefore lives on one shard: some 260 bytes a handle, 1 GiB for four
 million. It must not be evicted (`maxmemory-policy noeviction`).
 
     <prefix>{identity}:<handle>            customer id and the origin of the record that linked it
