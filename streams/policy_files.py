@@ -8,11 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from agents.complaints.sla.journeys import ClockDriver, DriverFactory, run_policy_tests
 from agents.complaints.sla.policy_file import check_policy, default_policy, parse_policy
+from agents.complaints.sla.policy_tests import run_policy_tests
+from agents.complaints.sla.yaml_reader import PolicyError
+from agents.customer.journeys import StepDriver
 from schemas.policy import PolicySet, Problem
+from streams.errors import ExitCode, UserError
 
-SUFFIXES = (".yaml", ".yml")
+SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def load_policy(path: Path | None) -> PolicySet:
@@ -22,12 +25,23 @@ def load_policy(path: Path | None) -> PolicySet:
     return parse_policy(_text(path), str(path))
 
 
-def read_documents(paths: Iterable[Path]) -> list[tuple[str, str]]:
-    """(name, text) of every file, and of every YAML file below a directory, in order of name."""
+def require_policy(path: Path | None) -> PolicySet:
+    """As `load_policy`, for a command: a mistake is a UserError that names every one of them."""
+    try:
+        return load_policy(path)
+    except PolicyError as error:
+        problems = "\n       ".join(str(problem) for problem in error.problems)
+        raise UserError(problems, "`manyi policy check` tells more", ExitCode.USAGE) from error
+
+
+def read_documents(
+    paths: Iterable[Path], suffixes: tuple[str, ...] = SUFFIXES
+) -> list[tuple[str, str]]:
+    """(name, text) of every file, and of the matching files below a directory, by name."""
     files: list[Path] = []
     for path in paths:
         if path.is_dir():
-            files += sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+            files += sorted(file for file in path.rglob("*") if file.suffix in suffixes)
         else:
             files.append(path)
     return [(str(file), _text(file)) for file in files]
@@ -38,13 +52,10 @@ def check_policy_files(paths: Iterable[Path]) -> list[Problem]:
     return check_policy(read_documents(paths))
 
 
-def run_policy_test_files(
-    paths: Iterable[Path],
-    out: Callable[[str], None],
-    make_driver: DriverFactory = ClockDriver,
-) -> int:
-    """Run the journeys in these files and directories; the exit code of `manyi policy test`."""
-    return run_policy_tests(read_documents(paths), out, make_driver)
+def run_policy_test_files(paths: Iterable[Path], out: Callable[[str], None]) -> int:
+    """Run the journeys and calendar cases in these files and directories, through the customer
+    step of production; the exit code of `manyi policy test`."""
+    return run_policy_tests(read_documents(paths), out, StepDriver)
 
 
 def _text(path: Path) -> str:

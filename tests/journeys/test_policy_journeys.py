@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agents.complaints.sla.journeys import run_policy_tests
+from agents.complaints.sla.policy_tests import run_policy_tests
 from agents.customer.journeys import StepDriver
 
 

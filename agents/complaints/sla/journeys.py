@@ -8,7 +8,7 @@ production.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -20,12 +20,10 @@ from agents.complaints.sla.journey_file import (
     Journey,
     JourneyEvent,
     format_instant,
-    parse_journeys,
 )
 from agents.complaints.sla.plan import TARGETS, Plan
 from agents.complaints.sla.replay import MAX_WAKES as MAX_WAKES  # drivers of journeys need it
 from agents.complaints.sla.replay import Replay
-from agents.complaints.sla.yaml_reader import PolicyError
 from schemas.alert import AlertKind
 from schemas.clock import Announcement, Clock, ComplaintEvent, ComplaintEventKind
 from schemas.policy import ComplaintContext
@@ -163,47 +161,6 @@ def run_journey(journey: Journey, make_driver: DriverFactory = ClockDriver) -> J
         found = [_announcement_fields(announcement, zone) for announcement in spoken]
         differences += _compare("announced", journey.announced, found)
     return JourneyResult(journey=journey, differences=differences)
-
-
-def run_policy_tests(
-    documents: Iterable[tuple[str, str]],
-    out: Callable[[str], None],
-    make_driver: DriverFactory = ClockDriver,
-) -> int:
-    """Run the journeys of all (file name, text) pairs: a line each, a diff where one fails.
-
-    Returns the exit code: 0 if all passed, 1 if one differs, 2 if a file cannot be read or holds no
-    journey at all.
-    """
-    passed = failed = broken = 0
-    for file, text in documents:
-        try:
-            journeys = parse_journeys(text, file)
-        except PolicyError as error:
-            broken += 1
-            for problem in error.problems:
-                out(str(problem))
-            continue
-        for journey in journeys:
-            result = run_journey(journey, make_driver)
-            passed, failed = passed + result.passed, failed + (not result.passed)
-            for line in format_result(result):
-                out(line)
-    out(f"{passed} passed, {failed} failed" + (f", {broken} files unreadable" if broken else ""))
-    if broken or not passed + failed:
-        return 2
-    return 1 if failed else 0
-
-
-def format_result(result: JourneyResult) -> list[str]:
-    """`ok` and the sentence of the journey, or `FAIL` and a diff."""
-    journey = result.journey
-    verdict = "ok  " if result.passed else "FAIL"
-    lines = [f"{verdict} {journey.name}: {journey.says}".rstrip(": ")]
-    if not result.passed:
-        lines.append(f"     {journey.file}:{journey.line}  (- expected, + happened)")
-        lines += [f"   {item.sign} {item.text}" for item in result.differences]
-    return lines
 
 
 def _announcement_order(announcement: Announcement) -> tuple[dt.datetime, int, int]:

@@ -6,13 +6,9 @@ from pathlib import Path
 import pytest
 
 from agents.complaints.sla.journey_file import Journey, parse_journeys
-from agents.complaints.sla.journeys import (
-    JourneyResult,
-    format_result,
-    run_journey,
-    run_policy_tests,
-)
+from agents.complaints.sla.journeys import JourneyResult, run_journey
 from agents.complaints.sla.policy_file import PolicyError
+from agents.complaints.sla.policy_tests import format_result, run_policy_tests
 
 ROOT = Path(__file__).resolve().parents[4]
 RIVALS = Path(__file__).parent / "journeys" / "rivals.yaml"

@@ -1,0 +1,83 @@
+"""`manyi policy`: check policy files, test them with journeys, show what they promise."""
+
+from pathlib import Path
+
+import click
+
+from agents.complaints.sla.policy_words import draw_policy
+from streams.console import wide_console
+from streams.errors import ExitCode, UserError
+from streams.policy_files import (
+    check_policy_files,
+    read_documents,
+    require_policy,
+    run_policy_test_files,
+)
+
+PATHS = click.Path(exists=True, path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group("policy", short_help="Check a policy file, test it with journeys")
+def command() -> None:
+    """Check policy files, test them with journeys, show what they promise.
+
+    The file is documented in docs/policy.md; editors complete it with
+    docs/schemas/policy.schema.json.
+    """
+
+
+@command.command("check")
+@click.argument("files", nargs=-1, required=True, type=PATHS, metavar="FILE…")
+def check(files: tuple[Path, ...]) -> ExitCode:
+    """Say everything that is wrong with FILEs, each with its place and its remedy.
+
+    Exit status 0 if all can be used, 1 if not.
+    """
+    problems = check_policy_files(files)
+    for problem in problems:
+        click.echo(str(problem))
+    if problems:
+        click.echo(f"{len(problems)} problem{'' if len(problems) == 1 else 's'}", err=True)
+        return ExitCode.FAILED
+    names = [name for name, _ in read_documents(files)]
+    if not names:
+        raise UserError("There is no policy file there", "Name a file", ExitCode.USAGE)
+    for name in names:
+        click.echo(f"{name}: in order")
+    return ExitCode.OK
+
+
+@command.command("test")
+@click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="FILE|DIR…")
+@click.option("--quiet", is_flag=True, help="Leave out the tests that pass.")
+def test(paths: tuple[Path, ...], quiet: bool) -> ExitCode:
+    """Run journeys and dated calendar cases on a virtual clock, through the steps of production.
+
+    A line each, and a diff where one fails. Exit status 0 if all passed, 1 if one differs, 2 if a
+    file cannot be read or nothing was tested.
+
+    \b
+    manyi policy test journeys/
+    """
+
+    def out(line: str) -> None:
+        if not (quiet and line.startswith("ok ")):
+            click.secho(line, fg=_colour(line))
+
+    return ExitCode(run_policy_test_files(paths, out))
+
+
+def _colour(line: str) -> str | None:
+    if line.startswith(("FAIL", "   - ")):
+        return "red"
+    return "green" if line.startswith(("ok ", "   + ")) else None
+
+
+@command.command("show")
+@click.option("--policy", type=FILE, envvar="MANYI_POLICY", show_envvar=True,
+              help="The file to show. [what is built in]")  # fmt: skip
+def show(policy: Path | None) -> None:
+    """Show what is promised to whom, in words."""
+    console = wide_console()
+    console.print(draw_policy(require_policy(policy), str(policy) if policy else "built in"))
