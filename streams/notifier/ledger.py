@@ -102,7 +102,7 @@ class Ledger:
         if not starts:
             return 0
         due = [self._due_key(name) for name in self._stateful]
-        args = [complaint_id, now_ms, len(starts), *starts, *due]
+        args: list[str | int] = [complaint_id, now_ms, len(starts), *starts, *due]
         return int(await self._end(keys=[self._firing_key(complaint_id)], args=args))
 
     async def with_firings(self, complaint_ids: Sequence[str]) -> set[str]:
