@@ -7,7 +7,7 @@ is its short alternation tried. It is compiled when first needed, so that starti
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -31,6 +31,7 @@ _PREFIX_LETTERS = 4
 """A first word that is not written out ("refus(e|ed)") is filed under this many letters."""
 
 _SHORT_LETTERS = 3
+_NOTHING = r"[^\s\S]"
 
 _KNOWN_WORDS = 50_000
 _WORD_CHARS = 24
@@ -150,10 +151,7 @@ class ChineseIndex(Generic[Owner]):
             self._file(key, members + [item for item in singles if item[1][0] == key[0]])
         for key in {phrase[0] for _, phrase in singles}:
             self._file(key, [item for item in singles if item[1][0] == key])
-        first = "".join(sorted({key[0] for key in self._drawers}))
-        second = "".join(sorted({key[1] for key in self._drawers if len(key) == 2}))
-        alone = "".join(sorted({key for key in self._drawers if len(key) == 1}))
-        self._places = re.compile(f"[{first}](?:(?=[{second}])|(?<=[{alone}]))")
+        self._places = _places(self._drawers)
         self._known: _Known[Owner] = _Known(self._look_up)
 
     def _look_up(self, pair: str) -> tuple[_Drawer[Owner], ...]:
@@ -183,7 +181,22 @@ class ChineseIndex(Generic[Owner]):
 
     def drawers(self) -> Iterator[_Drawer[Owner]]:
         """Yield all drawers, for tests that compile every phrase."""
-        yield from self._drawers.values()
+        yield from dict.fromkeys(self._drawers.values())
+
+
+def _places(keys: Iterable[str]) -> re.Pattern[str]:
+    """Match a character where a key may begin: one that begins a pair before one that ends one."""
+    pairs = [key for key in keys if len(key) > 1]
+    first, second = (_any_of(pair[at] for pair in pairs) for at in (0, 1))
+    alone = _any_of(key for key in keys if len(key) == 1)
+    # One class in front lets `re` skip ahead to the characters in question.
+    begins = _any_of(key[0] for key in keys)
+    return re.compile(f"{begins}(?:(?<={first})(?={second})|(?<={alone}))")
+
+
+def _any_of(characters: Iterable[str]) -> str:
+    listed = "".join(sorted(set(characters)))
+    return f"[{re.escape(listed)}]" if listed else _NOTHING
 
 
 def _written_out(
@@ -205,7 +218,10 @@ def _english_word(phrase: str) -> str:
 
 
 def _ends_word(phrase: str, at: int) -> bool:
-    return at == len(phrase) or phrase[at] in " …" or phrase[at] not in SPECIAL
+    is_optional = phrase[at + 1 : at + 2] == "?"
+    return at == len(phrase) or (
+        (phrase[at] in " …" or phrase[at] not in SPECIAL) and not is_optional
+    )
 
 
 def _is_chinese_filed(phrase: str) -> bool:

@@ -8,7 +8,8 @@ shorthands:
 - `…` stands for up to three words of the same sentence, each with the space behind it (Chinese: up
   to six characters of the same clause), `……` for twice that;
 - `<name>` stands for a group of words that the file defines;
-- `*` and `+` behind a group mean at most five times.
+- `?` behind a space or a letter makes it optional, `*` and `+` behind a group mean at most five
+  times.
 
 Every repetition is bounded, so that matching takes time in proportion to the text.
 """
@@ -105,7 +106,7 @@ def write_out(phrase: str, is_filed: Callable[[str], bool]) -> list[str]:
     if is_filed(phrase):
         return [phrase]
     at = len(literal(phrase))
-    if phrase[at + 1 : at + 2] == "?" and phrase[at] not in SPECIAL:
+    if phrase[at + 1 : at + 2] == "?" and (phrase[at] not in SPECIAL or phrase[at] == " "):
         opened = [phrase[: at + 1] + phrase[at + 2 :], phrase[:at] + phrase[at + 2 :]]
     elif phrase[at : at + 1] == "(":
         opened = [phrase[:at] + tail for tail in alternatives(phrase[at:])]
@@ -149,6 +150,7 @@ CHINESE = Writing(
 
 def spell(phrase: str, writing: Writing) -> str:
     """Return the regular expression of a phrase, without capturing groups."""
-    text = with_variants(phrase, writing.variants).replace("(", "(?:").replace(" ", writing.space)
+    text = with_variants(phrase, writing.variants).replace("(", "(?:")
+    text = text.replace(" ?", f"(?:{writing.space})?").replace(" ", writing.space)
     text = text.replace(")*", f"){{0,{_REPEATS}}}").replace(")+", f"){{1,{_REPEATS}}}")
     return text.replace("……", writing.long_gap).replace("…", writing.gap) + writing.end
