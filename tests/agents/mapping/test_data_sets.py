@@ -106,14 +106,6 @@ def _weekday_hours(start: datetime, end: datetime) -> float:
     return total / timedelta(hours=1)
 
 
-def test_incidents_wait_and_go_on(mapped: dict[str, list[dict[str, Any]]]) -> None:
-    """Waiting for the user pauses, going on resumes; the reason is a word of the policy file."""
-    (paused,) = mapped["paused:INC0000047:6"]
-    assert (paused["action"], paused["reason"]) == ("pause", "waiting_for_customer")
-    (resumed,) = mapped["resumed:INC0000047:5"]
-    assert resumed["action"] == "resume"
-
-
 @pytest.fixture(scope="module")
 def contacts(shared_data: Path) -> Rows:
     """The first 2,000 support contacts."""
