@@ -20,13 +20,12 @@ from redis.asyncio import Redis
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.policy_file import parse_policy
 from agents.complaints.sla.yaml_reader import PolicyError
 from agents.intake.settings import IntakeSettings
 from schemas.codec import encode_json
 from schemas.command import Command
 from schemas.policy import PolicySet
-from streams import topics
+from streams import policy_files, topics
 from streams.app import create_app
 from streams.deadlines import DeadlineService
 from streams.engine import Effect, EngineSettings
@@ -45,7 +44,6 @@ from streams.views import RebuildSource, ViewReader, ViewWriter
 
 log = logging.getLogger(__name__)
 
-DEFAULT_POLICY = Path(__file__).parents[1] / "agents" / "complaints" / "policies" / "default.yaml"
 EMBEDDED_SESSION_SECONDS = 10.0
 """The embedded broker waits out these timeouts when members join; 10 s is the best it does."""
 JSON_HEADERS = (("content-type", b"application/json"),)
@@ -57,9 +55,8 @@ PROGRESS_SECONDS = 0.5
 
 def load_policy(path: Path | None) -> PolicySet:
     """Read the policy file, or the built-in one; UserError names every mistake with its line."""
-    file = path or DEFAULT_POLICY
     try:
-        return parse_policy(file.read_text(encoding="utf-8"), str(file))
+        return policy_files.load_policy(path)
     except PolicyError as error:
         problems = "\n       ".join(str(problem) for problem in error.problems)
         raise UserError(problems, "`manyi policy check` tells more", ExitCode.USAGE) from error
