@@ -1,0 +1,258 @@
+"""Dead letters: reading them, and sending them again once their cause is mended.
+
+A dead letter is the original record with its reason in headers (schemas/rejection.py). Sending it
+again means the same bytes, key and headers to the topic it came from; intake reads it as if it
+arrived now and, should it refuse again, counts the attempt.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from msgspec import Struct
+
+from schemas import limits
+from schemas.rejection import DeadLetterHeader
+from streams.errors import ExitCode, UserError
+from streams.topics import CUSTOMER_EVENTS, DEAD_LETTER_TOPICS, dead_letters_of
+
+OURS = frozenset(header.value for header in DeadLetterHeader)
+"""Headers a refusal adds; a letter that is sent again leaves them behind, but for the attempts."""
+
+IDLE_POLLS = 10
+"""Empty polls of half a second before a partition counts as read: only then is an end doubted."""
+
+MAX_LETTERS = 1_000_000
+"""Letters one replay sends at most: about as many hashes as 100 MB hold."""
+
+
+class DeadLetter(Struct, frozen=True, kw_only=True):
+    """A record of a dead-letter topic. `at` is when it was refused, UTC; the bytes are as
+    received.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    at: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def place(self) -> str:
+        """Where it stands, as `manyi dlq show` takes it."""
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+    @property
+    def reason(self) -> str:
+        """Why it was refused, a word of `RejectReason` or of the customer stage."""
+        return self.about(DeadLetterHeader.REASON)
+
+    @property
+    def original_topic(self) -> str:
+        """The topic it came from and goes back to, whatever its headers say."""
+        return self.topic.removesuffix(".dlq")
+
+    @property
+    def attempt(self) -> int:
+        """How often it was refused so far."""
+        text = self.about(DeadLetterHeader.ATTEMPT)
+        return int(text) if text.isdigit() else 1
+
+    def about(self, header: DeadLetterHeader) -> str:
+        """The text of one of the headers a refusal adds; empty where it is absent."""
+        for name, value in self.headers:
+            if name == header.value:
+                return value.decode("utf-8", "replace")
+        return ""
+
+
+class Selection(Struct, frozen=True, kw_only=True):
+    """Which letters are meant: all conditions hold together, an empty one holds for all."""
+
+    topics: tuple[str, ...] = DEAD_LETTER_TOPICS
+    reasons: tuple[str, ...] = ()
+    from_offset: int = 0
+    to_offset: int | None = None
+    since: datetime | None = None
+
+    def holds(self, letter: DeadLetter) -> bool:
+        """Whether a letter is meant."""
+        return (
+            (not self.reasons or letter.reason in self.reasons)
+            and letter.offset >= self.from_offset
+            and (self.to_offset is None or letter.offset <= self.to_offset)
+            and (self.since is None or letter.at >= self.since)
+        )
+
+
+class Replayed(Struct, kw_only=True):
+    """What a replay did, or would do: letters by topic they go to, and what was left alone."""
+
+    by_topic: Counter[str]
+    repeated: int = 0
+    over_limit: int = 0
+    sent: bool = False
+
+
+def topics_named(names: Iterable[str]) -> tuple[str, ...]:
+    """Dead-letter topics by their own name or that of the topic they belong to; all for none."""
+    known = {topic.removesuffix(".dlq"): topic for topic in DEAD_LETTER_TOPICS}
+    found = []
+    for name in names:
+        topic = known.get(name.removesuffix(".dlq"))
+        if topic is None:
+            raise UserError(
+                f"{name} has no dead letters", f"Choose from {', '.join(known)}", ExitCode.USAGE
+            )
+        found.append(topic)
+    return tuple(dict.fromkeys(found)) or DEAD_LETTER_TOPICS
+
+
+async def read(kafka: Mapping[str, Any], selection: Selection) -> AsyncIterator[DeadLetter]:
+    """The letters that stand there now and are meant, partition by partition in order of offset.
+
+    Letters that arrive while reading are not read. A topic that does not exist has none.
+    """
+    consumer = AIOKafkaConsumer(
+        **kafka,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        max_partition_fetch_bytes=limits.DEAD_LETTER_BYTES,
+        fetch_max_wait_ms=50,  # what is read stands there already
+    )
+    await consumer.start()
+    try:
+        present = await consumer.topics()
+        partitions = [
+            TopicPartition(topic, partition)
+            for topic in selection.topics
+            if topic in present
+            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+        ]
+        for partition in partitions:
+            async for letter in _read_partition(consumer, partition, selection):
+                yield letter
+    finally:
+        await consumer.stop()
+
+
+async def _read_partition(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, selection: Selection
+) -> AsyncIterator[DeadLetter]:
+    consumer.assign([partition])
+    begin = (await consumer.beginning_offsets([partition]))[partition]
+    end = (await consumer.end_offsets([partition]))[partition]
+    if selection.to_offset is not None:
+        end = min(end, selection.to_offset + 1)
+    position = max(begin, selection.from_offset)
+    consumer.seek(partition, position)
+    idle = 0
+    while position < end and idle < IDLE_POLLS:
+        batches = await consumer.getmany(partition, timeout_ms=500, max_records=500)
+        idle = 0 if batches else idle + 1
+        for record in batches.get(partition, ()):
+            if record.offset < end:
+                letter = _letter(record)
+                if selection.holds(letter):
+                    yield letter
+        position = await consumer.position(partition)
+
+
+def _letter(record: Any) -> DeadLetter:
+    return DeadLetter(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        at=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        key=record.key,
+        value=record.value,
+        headers=tuple((name, value or b"") for name, value in record.headers),
+    )
+
+
+def headers_for_replay(letter: DeadLetter) -> list[tuple[str, bytes]]:
+    """The original's headers, and how often it was refused: intake adds one, should it do so
+    again.
+    """
+    kept = [(name, value) for name, value in letter.headers if name not in OURS]
+    return [*kept, (DeadLetterHeader.ATTEMPT.value, str(letter.attempt).encode())]
+
+
+async def replay(
+    kafka: Mapping[str, Any], selection: Selection, *, limit: int | None = None, send: bool
+) -> Replayed:
+    """Send the letters that are meant to where they came from; with `send` false only count them.
+
+    The letters stay where they are. A letter that was sent and refused before stands there several
+    times; the same bytes are sent once. Of `customer-events.v1` a replay goes to the partition the
+    event came from, because that is where its customer's state is.
+    """
+    most = MAX_LETTERS if limit is None else min(limit, MAX_LETTERS)
+    result = Replayed(by_topic=Counter())
+    seen: set[bytes] = set()
+    chosen: list[DeadLetter] = []
+    producer = _producer(kafka) if send else None
+    if producer is not None:
+        await producer.start()
+    try:
+        async for letter in read(kafka, selection):
+            mark = _mark(letter)
+            if mark in seen:
+                result.repeated += 1
+            elif len(seen) >= most:
+                result.over_limit += 1
+            else:
+                seen.add(mark)
+                result.by_topic[letter.original_topic] += 1
+                chosen.append(letter)
+                if len(chosen) >= 500:
+                    await _send(producer, chosen)
+                    chosen = []
+        await _send(producer, chosen)
+    finally:
+        if producer is not None:
+            await producer.stop()
+    result.sent = send
+    return result
+
+
+def _producer(kafka: Mapping[str, Any]) -> AIOKafkaProducer:
+    return AIOKafkaProducer(**kafka, acks="all", max_request_size=limits.DEAD_LETTER_BYTES)
+
+
+async def _send(producer: AIOKafkaProducer | None, letters: Sequence[DeadLetter]) -> None:
+    """Send some letters and wait until the broker has them all; the first failure is raised."""
+    if producer is None:
+        return
+    waiting = [
+        await producer.send(
+            letter.original_topic,
+            letter.value,
+            letter.key,
+            partition=_partition_of(letter),
+            headers=headers_for_replay(letter),
+        )
+        for letter in letters
+    ]
+    for future in waiting:
+        await future
+
+
+def _partition_of(letter: DeadLetter) -> int | None:
+    if letter.topic != dead_letters_of(CUSTOMER_EVENTS):
+        return None
+    text = letter.about(DeadLetterHeader.ORIGINAL_PARTITION)
+    return int(text) if text.isdigit() else None
+
+
+def _mark(letter: DeadLetter) -> bytes:
+    digest = blake2b(digest_size=16)
+    for part in (letter.original_topic.encode(), letter.key or b"", letter.value or b""):
+        digest.update(len(part).to_bytes(8, "big"))
+        digest.update(part)
+    return digest.digest()
