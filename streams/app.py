@@ -1,6 +1,5 @@
 """The Faust app: agents, services, life cycle, web. Records come through `streams.engine`."""
 
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,11 @@ class ManyiApp(faust.App):
     BootStrategy = NoKafka
 
 
-def create_app(
-    bootstrap_servers: str, *, port: int, host: str, data_directory: Path | None = None
-) -> Any:
-    """Create the app. `port` and `host` are where its web server listens."""
+def create_app(bootstrap_servers: str, *, port: int, host: str, directory: Path) -> Any:
+    """Create the app. `port` and `host` are where its web server listens.
+
+    `directory` is where Faust may make its own; nothing of ours is kept there.
+    """
     first = bootstrap_servers.split(",")[0]
     return ManyiApp(
         APP_ID,
@@ -35,6 +35,6 @@ def create_app(
         web_port=port,
         web_bind=host,
         web_host="localhost",
-        datadir=str(data_directory or Path(tempfile.gettempdir()) / "manyi-faust"),
+        datadir=str(directory),
         autodiscover=False,
     )

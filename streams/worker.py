@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mode
@@ -118,6 +119,7 @@ class Worker:
 
     def __init__(self, settings: Settings, policy: PolicySet, *, terminal: bool = False) -> None:
         self.settings = settings
+        self._directory = TemporaryDirectory(prefix="manyi-", dir=settings.data_dir)
         self.redis: Redis = Redis.from_url(settings.redis_url)
         self.live = LiveViews(self._writer)
         self.views = self.live.writer
@@ -125,7 +127,7 @@ class Worker:
             settings.bootstrap_servers,
             host=settings.host,
             port=settings.port,
-            data_directory=settings.data_dir,
+            directory=Path(self._directory.name),
         )
         self.registry = CollectorRegistry()
         self.identity = IdentityIndex(self.redis, settings.redis_prefix)
@@ -200,6 +202,7 @@ class Worker:
         except TimeoutError:
             log.error("the worker did not stop within %.0f s; leaving it", STOP_SECONDS)
         await self.redis.aclose()
+        self._directory.cleanup()
 
     async def wait(self, until: asyncio.Event) -> None:
         """Wait for `until`; raises what made the worker crash, if it does."""

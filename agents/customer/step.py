@@ -11,12 +11,12 @@ from typing import Any
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agents.complaints.commands import take_command
 from agents.complaints.settle import Rulebook
 from agents.complaints.step import (
     next_wake,
     profile_changed,
     reach_deadline,
-    take_command,
     take_interaction,
 )
 from agents.customer.admission import Admission, admit, remember
