@@ -1,11 +1,13 @@
 """The handlers of the API: each takes the services and its parameters, and returns a record."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
 
 from agents.intake.handles import normalise_handle, parse_handle
+from schemas.explanation import ComplaintClocks
 from schemas.satisfaction import Dimension, Window
 from schemas.view import Board, ComplaintCard, CustomerCard
 from streams.http.answers import (
@@ -20,6 +22,7 @@ from streams.http.commands import COMMAND_BYTES, SOURCE, take_command
 from streams.http.errors import MEDIA_JSON, ApiError, bad_request, not_found
 from streams.http.feed import BoardFeed
 from streams.http.services import Services
+from streams.views.explaining import explain_kept
 
 Args = Mapping[str, Any]
 
@@ -114,6 +117,17 @@ class Api:
                 "look for it: GET /v1/complaints?state=all, or by its customer",
             )
         return card
+
+    async def clocks(self, args: Args) -> ComplaintClocks:
+        """A complaint's clocks, stretch by stretch."""
+        now = datetime.fromtimestamp(self.services.clock(), UTC)
+        found = await explain_kept(self.services.reader, args["complaint_id"], now)
+        if found is None:
+            raise not_found(
+                f"there is no history of a complaint {args['complaint_id']}",
+                "look for it: GET /v1/complaints?state=all, or by its customer",
+            )
+        return found.clocks
 
     async def command(self, request: web.Request) -> CommandTaken:
         """Take a command: published, not yet done."""

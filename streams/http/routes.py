@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from schemas.command import Command
+from schemas.explanation import ComplaintClocks
 from schemas.satisfaction import Dimension, Window
 from schemas.view import Board, ComplaintCard, CustomerCard
 from streams.http.answers import (
@@ -195,6 +196,20 @@ ROUTES: tuple[Route, ...] = (
         replies={
             200: Reply(about="The complaint.", body=ComplaintCard),
             404: _problem("There is no such complaint."),
+            503: NO_VIEWS,
+        },
+    ),
+    Route(
+        name="clocks",
+        path="/v1/complaints/{complaint_id}/clocks",
+        tag="complaints",
+        about="Why a complaint's clocks stand where they stand. Every stretch of every clock "
+        "(running, paused, closed hours) with its cause and the version of the policy that judges; "
+        "the stretches tile the clock and sum to what elapsed and what was used.",
+        params=(COMPLAINT_ID,),
+        replies={
+            200: Reply(about="The clocks, stretch by stretch.", body=ComplaintClocks),
+            404: _problem("There is no such complaint, or its history is no longer kept."),
             503: NO_VIEWS,
         },
     ),

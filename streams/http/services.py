@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from agents.intake.settings import IntakeSettings
 from schemas.command import Command
+from streams.metrics import Metrics
 from streams.views import ViewReader
 
 
@@ -22,14 +23,16 @@ class Services:
 
     `publish` puts a command on `commands.v1` and returns once the broker has it. `not_ready` names
     the reasons why the worker is not ready; none means that it is. `customer_of` finds the customer
-    of a normalised handle text.
+    of a normalised handle text. `/metrics` exposes `registry`; with `metrics` on it, the open
+    complaints of the installation are counted for each scrape.
     """
 
     reader: ViewReader
     publish: Callable[[Command], Awaitable[None]]
     not_ready: Callable[[], Sequence[str]]
-    registry: CollectorRegistry
     customer_of: Callable[[str], Awaitable[str | None]] = _nobody
+    registry: CollectorRegistry
+    metrics: Metrics | None = None
     intake: IntakeSettings = field(default_factory=IntakeSettings)
     timezone: tzinfo = UTC
     clock: Callable[[], float] = time.time

@@ -3,7 +3,9 @@
 In a worker that is the one of Faust's own web server, so everything stands on one port.
 """
 
+import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,8 +23,12 @@ from streams.http.stream import send_boards
 from streams.http.wallboard import STATIC, Wallboard
 from streams.http.words import language_of
 from streams.views.board import BoardBuilder
+from streams.views.facts import QUEUE_STATES
 
 log = logging.getLogger(__name__)
+
+VIEWS_SECONDS = 2.0
+"""What a scrape waits for the views at most: the other metrics must not be lost with them."""
 
 THEMES = ("light", "dark")
 PAGE_HEADERS = {
@@ -95,10 +101,26 @@ class Site:
         )
 
     async def _metrics(self, request: web.Request) -> web.StreamResponse:
+        await self._count_open()
         return web.Response(
             body=generate_latest(self.services.registry),
             headers={"Content-Type": CONTENT_TYPE_LATEST},
         )
+
+    async def _count_open(self) -> None:
+        """Set the gauge of open complaints from the views; without them there is no such gauge."""
+        if self.services.metrics is None:
+            return
+        gauge = self.services.metrics.complaints_open
+        now_ms = int(self.services.clock() * 1000)
+        try:
+            async with asyncio.timeout(VIEWS_SECONDS):
+                states = Counter(f.state(now_ms) for f in await self.services.reader.open_facts())
+        except (RedisError, OSError, TimeoutError):
+            gauge.clear()
+            return
+        for state in QUEUE_STATES:
+            gauge.labels(state).set(states[state])
 
     async def _openapi(self, request: web.Request) -> web.StreamResponse:
         # Imported here, so that `python -m streams.http.openapi` is not imported before it runs.

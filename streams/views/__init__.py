@@ -3,7 +3,15 @@
 `ViewWriter` writes what changed, `ViewReader` answers from it, `keys` names everything.
 """
 
-from streams.views.items import ComplaintItem, CountsItem, CustomerItem, SatisfactionItem, ViewItem
+from streams.views.items import (
+    ComplaintItem,
+    CountsItem,
+    CustomerItem,
+    HistoryItem,
+    PolicyItem,
+    SatisfactionItem,
+    ViewItem,
+)
 from streams.views.observer import ViewObserver
 from streams.views.reader import ViewReader
 from streams.views.writer import FlushOutcome, RebuildSource, ViewWriter
@@ -13,6 +21,8 @@ __all__ = [
     "CountsItem",
     "CustomerItem",
     "FlushOutcome",
+    "HistoryItem",
+    "PolicyItem",
     "RebuildSource",
     "SatisfactionItem",
     "ViewItem",

@@ -13,6 +13,9 @@ from schemas.view import ComplaintCard, OpenComplaint
 
 ENDED_STAGES = (Stage.RESOLVED, Stage.CLOSED)
 
+QUEUE_STATES = ("breached", "warned", "running", "paused", "none")
+"""How a complaint in the queue can stand; `none` has no promise that runs."""
+
 WARNED_RATIO = 0.8
 """From this share of the promised time on a promise is shown as due soon, as policies warn."""
 

@@ -8,6 +8,8 @@ import msgspec
 
 from agents.satisfaction.rollup import RowKey
 from schemas.complaint import Complaint
+from schemas.explanation import ComplaintHistory
+from schemas.policy import PolicySet
 from schemas.satisfaction import SatisfactionRow
 from schemas.view import CustomerCard
 from streams.views.facts import card_of, epoch_ms, facts_of, is_open
@@ -75,6 +77,38 @@ class ComplaintItem:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """What a complaint's clocks follow from, for those who ask why."""
+
+    history: ComplaintHistory
+
+    @property
+    def key(self) -> ItemKey:
+        """One view per complaint."""
+        return ("history", self.history.complaint_id)
+
+    def write(self, pipe: Any, keys: ViewKeys) -> None:
+        """Add the command to a pipeline."""
+        pipe.set(keys.history(self.history.complaint_id), _encode(self.history))
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyItem:
+    """A version of the policy file: it explains the complaints it judged, even after a newer."""
+
+    policy: PolicySet
+
+    @property
+    def key(self) -> ItemKey:
+        """One view per version."""
+        return ("policy", self.policy.digest)
+
+    def write(self, pipe: Any, keys: ViewKeys) -> None:
+        """Add the command to a pipeline."""
+        pipe.set(keys.policy(self.policy.digest), _encode(self.policy))
+
+
+@dataclass(frozen=True, slots=True)
 class SatisfactionItem:
     """One partition's counts of one satisfaction row."""
 
@@ -114,5 +148,5 @@ class CountsItem:
         pipe.hset(self.hash_key, self.field, _encode(self.counts))
 
 
-ViewItem = CustomerItem | ComplaintItem | SatisfactionItem | CountsItem
+ViewItem = CustomerItem | ComplaintItem | HistoryItem | PolicyItem | SatisfactionItem | CountsItem
 """Anything that is shown."""

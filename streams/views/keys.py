@@ -5,6 +5,8 @@
 | `customer:<id>` | string | CustomerCard, JSON |
 | `customers` | sorted set | customer ids by last contact (epoch ms), to remove the oldest |
 | `complaint:<id>` | string | ComplaintCard, JSON |
+| `history:<id>` | string | ComplaintHistory, JSON: what its clocks follow from |
+| `policy:<digest>` | string | PolicySet, JSON: every version that judged a complaint |
 | `complaints:open` | sorted set | ids by the next due time (epoch ms; `+inf` where nothing runs) |
 | `complaints:open:facts` | hash | id -> QueueFacts, JSON: what the board counts |
 | `complaints:resolved`, `complaints:closed` | sorted set | ids by when (epoch ms), newest kept |
@@ -60,6 +62,14 @@ class ViewKeys:
     def complaint(self, complaint_id: str) -> str:
         """A complaint."""
         return f"{self._base}complaint:{complaint_id}"
+
+    def history(self, complaint_id: str) -> str:
+        """What a complaint's clocks follow from."""
+        return f"{self._base}history:{complaint_id}"
+
+    def policy(self, digest: str) -> str:
+        """A version of the policy file."""
+        return f"{self._base}policy:{digest}"
 
     def complaints_of(self, customer_id: str) -> str:
         """The complaints of a customer."""

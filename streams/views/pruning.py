@@ -24,7 +24,7 @@ async def prune(
     """Remove what is beyond the limits, the oldest first; returns how many entries went."""
 
     def of_complaint(name: str) -> Iterable[str]:
-        return (keys.complaint(name),)
+        return (keys.complaint(name), keys.history(name))
 
     def of_customer(name: str) -> Iterable[str]:
         return (keys.customer(name), keys.complaints_of(name))

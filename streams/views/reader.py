@@ -11,6 +11,8 @@ import msgspec
 from agents.satisfaction.derive import figures
 from agents.satisfaction.rollup import RowKey, hour_of, merge_rows, start_of
 from schemas.common import Channel
+from schemas.explanation import ComplaintHistory
+from schemas.policy import PolicySet
 from schemas.satisfaction import Dimension, SatisfactionRow, Window
 from schemas.view import (
     ChannelCounts,
@@ -42,6 +44,8 @@ OPEN_LISTS = ("open", "resolved", "closed")
 
 _decode_customer = msgspec.json.Decoder(CustomerCard).decode
 _decode_complaint = msgspec.json.Decoder(ComplaintCard).decode
+_decode_history = msgspec.json.Decoder(ComplaintHistory).decode
+_decode_policy = msgspec.json.Decoder(PolicySet).decode
 _decode_row = msgspec.json.Decoder(SatisfactionRow).decode
 _decode_facts = msgspec.json.Decoder(QueueFacts).decode
 _decode_progress = msgspec.json.Decoder(PartitionProgress).decode
@@ -86,6 +90,16 @@ class ViewReader:
         """One complaint."""
         found = await self.redis.get(self.keys.complaint(complaint_id))
         return None if found is None else _decode_complaint(found)
+
+    async def history(self, complaint_id: str) -> ComplaintHistory | None:
+        """What a complaint's clocks follow from."""
+        found = await self.redis.get(self.keys.history(complaint_id))
+        return None if found is None else _decode_history(found)
+
+    async def policy(self, digest: str) -> PolicySet | None:
+        """A version of the policy file that judged complaints."""
+        found = await self.redis.get(self.keys.policy(digest))
+        return None if found is None else _decode_policy(found)
 
     async def complaints_of(self, customer_id: str) -> list[ComplaintCard]:
         """The complaints of a customer, newest first."""

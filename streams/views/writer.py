@@ -20,6 +20,8 @@ from redis.exceptions import RedisError
 
 from agents.satisfaction.rollup import RowKey
 from schemas.complaint import Complaint
+from schemas.explanation import ComplaintHistory
+from schemas.policy import PolicySet
 from schemas.satisfaction import SatisfactionRow
 from schemas.view import CustomerCard, PartitionProgress
 from streams.views.facts import epoch_ms
@@ -27,7 +29,9 @@ from streams.views.items import (
     ComplaintItem,
     CountsItem,
     CustomerItem,
+    HistoryItem,
     ItemKey,
+    PolicyItem,
     SatisfactionItem,
     ViewItem,
 )
@@ -152,6 +156,14 @@ class ViewWriter:
     def put_complaint(self, partition: int, complaint: Complaint, customer_name: str = "") -> None:
         """Show a complaint, open or ended."""
         self.put(partition, ComplaintItem(complaint, customer_name))
+
+    def put_history(self, partition: int, history: ComplaintHistory) -> None:
+        """Show what a complaint's clocks follow from."""
+        self.put(partition, HistoryItem(history))
+
+    def put_policy(self, policy: PolicySet) -> None:
+        """Keep a version of the policy file; it belongs to no partition."""
+        self.put(NO_PARTITION, PolicyItem(policy))
 
     def put_satisfaction(self, partition: int, key: RowKey, row: SatisfactionRow) -> None:
         """Show this partition's counts of one satisfaction row."""

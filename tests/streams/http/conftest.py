@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
-from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from schemas.command import Command
 from streams.embedded import EmbeddedServices
 from streams.http import Services, build_app
+from streams.metrics import Metrics
 from streams.views import ViewReader, ViewWriter
 from tests.streams.views.conftest import Clock, clock, prefix, redis
 
@@ -58,11 +58,13 @@ async def world(redis: Redis, prefix: str, clock: Clock) -> World:
     writer = ViewWriter(redis, prefix, partitions=1, source=lambda _: (), clock=clock)
     writer.own(0, applied=1)
     await writer.rebuild(0, ())
+    metrics = Metrics()
     services: Any = Services(
         reader=ViewReader(redis, prefix, clock=clock),
         publish=None,  # type: ignore[arg-type]  # set below: it needs the world
         not_ready=list,
-        registry=CollectorRegistry(),
+        registry=metrics.registry,
+        metrics=metrics,
         clock=clock,
     )
     made = World(writer, clock, services)

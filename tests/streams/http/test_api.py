@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from aiohttp.test_utils import TestClient
-from prometheus_client import Counter
 
 from agents.satisfaction.rollup import RowKey, hour_of
 from schemas.common import Handle, HandleKind
@@ -252,11 +251,17 @@ async def test_health(world: World, client: Client) -> None:
 
 
 async def test_metrics_are_prometheus_text(world: World, client: Client) -> None:
-    """What is registered is exposed."""
-    Counter("manyi_test", "A test.", registry=world.services.registry).inc(3)
+    """What was counted is exposed, with the open complaints of the whole installation."""
+    world.writer.put_complaint(0, complaint("k-1", clock_view(-5, "breached")), "Ann")
+    await world.show()
+    assert world.services.metrics is not None
+    world.services.metrics.contacts.labels("chat").inc(3)
     async with client.get("/metrics") as response:
         assert response.content_type == "text/plain"
-        assert "manyi_test_total 3.0" in await response.text()
+        text = await response.text()
+    assert 'manyi_contacts_total{channel="chat"} 3.0' in text
+    assert 'manyi_complaints_open{state="breached"} 1.0' in text
+    assert 'manyi_complaints_open{state="running"} 0.0' in text
 
 
 async def test_unknown_paths_and_methods(client: Client) -> None:
@@ -275,6 +280,9 @@ async def test_views_out_of_reach_are_a_503(
     for path in ("/v1/stats", "/v1/complaints", "/v1/customers/c-1", "/v1/satisfaction"):
         assert "nothing is lost" in (await got(client, path, 503))["hint"]
     await got(client, "/health/live")
+    async with client.get("/metrics") as response:
+        assert response.status == 200
+        assert "manyi_complaints_open{" not in await response.text()
     assert (await got(client, "/v1/board"))["freshness"]["state"] == "stale"
 
 
