@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from streams.engine.envelope import NEVER, seal
+from streams.engine.envelope import NEVER, header
 from streams.engine.errors import BatchAbandonedError, EngineError, RecordTooLargeError
 from streams.engine.stage import SourceRecord, Stage, Table
 
@@ -205,14 +205,18 @@ class RecordBatch:
 
         Raises `EngineError` when a row belongs to a table the stage does not declare.
         """
-        applied, wakes, tables = self.applied, self._wakes, self.stage.tables_by_prefix
+        known = {prefix[0] for prefix in self.stage.tables_by_prefix}
+        if unknown := {key[0] for key in self._rows} - known:
+            raise EngineError(
+                f"stage {self.stage.name} has no table with prefix {bytes(unknown)!r}: declare it"
+            )
+        applied, wakes, encode = self.applied, self._wakes, _encode_row
+        asleep = header(applied, NEVER)
         sealed: dict[bytes, bytes] = {}
         for key, row in self._rows.items():
-            if key[:1] not in tables:
-                raise EngineError(
-                    f"stage {self.stage.name} has no table with prefix {key[:1]!r}: declare it"
-                )
-            sealed[key] = seal(applied, wakes[key], b"" if row is None else _encode_row(row))
+            wake = wakes[key]
+            body = b"" if row is None else encode(row)
+            sealed[key] = (asleep if wake == NEVER else header(applied, wake)) + body
         return sealed
 
     @property

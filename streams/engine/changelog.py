@@ -94,8 +94,9 @@ class Changelog:
         if not sealed:
             return
         async with self._writing:
-            pairs = ((scope + key, row) for key, row in sealed.items())
-            await self._append(pairs)
+            await self._append(
+                ((scope + key, row) for key, row in sealed.items()) if scope else sealed.items()
+            )
             self.lanes[scope].apply(sealed, decoded, int(time.time() * 1000))
 
     async def _append(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:

@@ -12,7 +12,18 @@ it is old.
 from struct import Struct
 from typing import Final
 
-__all__ = ["HEADER_BYTES", "NEVER", "applied_of", "body_of", "is_deleted", "seal", "wake_of"]
+__all__ = [
+    "HEADER_BYTES",
+    "NEVER",
+    "NEW_ROW",
+    "WAKE_BYTES",
+    "applied_of",
+    "body_of",
+    "header",
+    "is_deleted",
+    "seal",
+    "wake_of",
+]
 
 NEVER: Final = -1
 """The wake-up time of a row nobody wants to be woken about."""
@@ -20,6 +31,8 @@ NEVER: Final = -1
 _HEADER = Struct(">qq")
 _WAKE = Struct(">q")
 HEADER_BYTES: Final = _HEADER.size
+WAKE_BYTES: Final = slice(8, 16)
+"""Where the wake-up time stands: two rows can be compared without unpacking either."""
 
 _pack = _HEADER.pack
 _unpack = _HEADER.unpack_from
@@ -29,6 +42,15 @@ _unpack_wake = _WAKE.unpack_from
 def seal(applied: int, wake_at_ms: int, body: bytes) -> bytes:
     """The changelog value of a row; an empty body marks the row as deleted."""
     return _pack(applied, wake_at_ms) + body
+
+
+NEW_ROW: Final = _pack(-1, NEVER)
+"""What stands before the first row of a key: nothing applied, nobody to wake."""
+
+
+def header(applied: int, wake_at_ms: int) -> bytes:
+    """The first bytes of a sealed row, for many rows with the same two integers."""
+    return _pack(applied, wake_at_ms)
 
 
 def applied_of(sealed: bytes) -> int:

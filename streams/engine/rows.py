@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from streams.engine.envelope import (
     HEADER_BYTES,
-    NEVER,
+    NEW_ROW,
+    WAKE_BYTES,
     applied_of,
     body_of,
     is_deleted,
@@ -54,9 +55,10 @@ class DecodedRows:
             self._old, self._young = self._young, {}
 
     def update(self, rows: Mapping[bytes, Any]) -> None:
-        """Remember many rows at once."""
-        for key, row in rows.items():
-            self.put(key, row)
+        """Remember many rows at once (a batch, so it may exceed the limit by one batch)."""
+        self._young.update(rows)
+        if len(self._young) >= self._limit:
+            self._old, self._young = self._young, {}
 
 
 class LaneRows:
@@ -141,22 +143,29 @@ class LaneRows:
         self, sealed: Mapping[bytes, bytes], decoded: Mapping[bytes, Any], now_ms: int
     ) -> None:
         """Swap in the rows of an acknowledged batch."""
-        live, wakeups = self.sealed, self.wakeups
+        if not sealed:
+            return
+        live, rewoken = self.sealed, []
         for key, row in sealed.items():
-            before = live.get(key)
+            before = live.get(key, NEW_ROW)
             live[key] = row
-            size = len(row)
-            self.largest = max(self.largest, size)
-            if size == HEADER_BYTES:
-                self.deleted_at_ms[key] = now_ms
-            elif self.deleted_at_ms:
-                self.deleted_at_ms.pop(key, None)
-            wake = wake_of(row)
-            if wake != (NEVER if before is None else wake_of(before)):
-                wakeups.change(key, wake)
-        if sealed:
-            self.applied = max(self.applied, applied_of(next(iter(sealed.values()))))
+            if row[WAKE_BYTES] != before[WAKE_BYTES]:
+                rewoken.append(key)
+        for key in rewoken:
+            self.wakeups.change(key, wake_of(live[key]))
+        sizes = [len(row) for row in sealed.values()]
+        self.largest = max(self.largest, *sizes)
+        if self.deleted_at_ms or min(sizes) == HEADER_BYTES:
+            self._note_deleted(sealed, now_ms)
+        self.applied = max(self.applied, applied_of(row))
         self._decoded.update(decoded)
+
+    def _note_deleted(self, sealed: Mapping[bytes, bytes], now_ms: int) -> None:
+        for key, row in sealed.items():
+            if is_deleted(row):
+                self.deleted_at_ms[key] = now_ms
+            else:
+                self.deleted_at_ms.pop(key, None)
 
     def expired(self, before_ms: int) -> list[bytes]:
         """Deleted rows older than `before_ms`, except one that holds the lane's replay guard."""
