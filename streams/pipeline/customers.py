@@ -21,7 +21,7 @@ from agents.satisfaction.board import TallyBoard
 from schemas.alert import SlaAlert
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
-from schemas.customer import CustomerState, PartitionState
+from schemas.customer import ComplaintState, CustomerState, PartitionState
 from schemas.events import CustomerEvent, DeadlineReached
 from schemas.interaction import Interaction
 from schemas.rollup import SatisfactionCatalogue
@@ -61,6 +61,7 @@ class CustomerPipeline:
         self.views = views
         self.observer = observer or PipelineObserver()
         self._failed: deque[bool] = deque(maxlen=FAILURES_AMONG)
+        views.judged_by(rulebook.plan.policy_set)
 
     async def run(self, batches: AsyncIterable[RecordBatch]) -> None:
         """The Faust agent: fold every batch it is handed."""
@@ -99,6 +100,7 @@ class _Fold:
         self.board = TallyBoard()
         self.customers: dict[bytes, CustomerState] = {}
         self.complaints: dict[str, tuple[Complaint, str]] = {}
+        self.histories: dict[str, ComplaintState] = {}
         self.alerts: list[SlaAlert] = []
         self.tallies: list[Tally] = []
         self.outcomes: Counter[tuple[str, str]] = Counter()
@@ -127,6 +129,7 @@ class _Fold:
         self.pipeline.note_failure(failed=False)
         if result.state is not row:
             self._keep(key, result.state)
+            self._note_histories(row, result.state)
         self._count(event, result)
         self._act(record, result)
 
@@ -147,6 +150,13 @@ class _Fold:
         self.customers[key] = state
         at = wake_at(state)
         self.batch.put(CUSTOMERS, key, state, None if at is None else _wake_ms(at))
+
+    def _note_histories(self, old: CustomerState | None, new: CustomerState) -> None:
+        """Remember the complaints this event touched: the others are the very same objects."""
+        known = {id(state) for state in old.complaints} if old is not None else set()
+        for state in new.complaints:
+            if id(state) not in known:
+                self.histories[state.complaint.complaint_id] = state
 
     def _count(self, event: CustomerEvent, result: Step) -> None:
         if isinstance(event, Interaction):
@@ -213,7 +223,11 @@ class _Fold:
 
         def show() -> None:
             views.customers_changed(
-                partition, self.customers.values(), self.complaints.values(), written
+                partition,
+                self.customers.values(),
+                self.complaints.values(),
+                written,
+                self.histories.values(),
             )
             views.events_counted(partition, self.counts)
             self.pipeline.observer.applied(self.outcomes, self.tallies, self.alerts, self.rejected)

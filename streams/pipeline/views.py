@@ -5,7 +5,9 @@ from datetime import datetime
 
 from agents.satisfaction.rollup import RowKey, decode_row_key
 from schemas.complaint import Complaint
-from schemas.customer import CustomerState, IntakeState, PartitionState
+from schemas.customer import ComplaintState, CustomerState, IntakeState, PartitionState
+from schemas.explanation import ComplaintHistory
+from schemas.policy import PolicySet
 from schemas.satisfaction import SatisfactionRow
 from streams.engine import Lane
 from streams.pipeline.cards import card_of
@@ -20,6 +22,8 @@ from streams.pipeline.tables import (
 from streams.views import (
     ComplaintItem,
     CustomerItem,
+    HistoryItem,
+    PolicyItem,
     RebuildSource,
     SatisfactionItem,
     ViewItem,
@@ -32,7 +36,12 @@ class LiveViews:
 
     def __init__(self, make_writer: Callable[[RebuildSource], ViewWriter]) -> None:
         self._lanes: dict[int, Lane] = {}
+        self._policy: PolicySet | None = None
         self.writer = make_writer(self._items)
+
+    def judged_by(self, policy: PolicySet) -> None:
+        """Complaints are judged by this version of the policy file from now on."""
+        self._policy = policy
 
     # --- lanes come and go -----------------------------------------------------------------------
 
@@ -44,6 +53,8 @@ class LiveViews:
         elif lane.stage.name == CUSTOMERS_STAGE:
             self._lanes[lane.partition] = lane
             self.writer.own(lane.partition, lane.next_offset - 1)
+            if self._policy is not None:
+                self.writer.put_policy(self._policy)
             for _, counts in lane.rows(PARTITIONS):
                 self.events_counted(lane.partition, counts)
 
@@ -59,10 +70,13 @@ class LiveViews:
         lane = self._lanes.get(partition)
         if lane is None:
             return
+        if self._policy is not None:
+            yield PolicyItem(self._policy)
         for _, state in lane.rows(CUSTOMERS):
             yield CustomerItem(card_of(state))
             for complaint in state.complaints:
                 yield ComplaintItem(complaint.complaint, state.name)
+                yield HistoryItem(self._history_of(complaint))
         for key, row in lane.rows(SATISFACTION):
             yield SatisfactionItem(partition, decode_row_key(key), row)
 
@@ -74,15 +88,31 @@ class LiveViews:
         states: Iterable[CustomerState],
         complaints: Iterable[tuple[Complaint, str]],
         rows: Sequence[tuple[RowKey, SatisfactionRow]],
+        histories: Iterable[ComplaintState] = (),
     ) -> None:
-        """Customers, complaints (with their customer's name) and satisfaction rows changed."""
+        """Customers, complaints (with their customer's name), satisfaction rows and the histories
+        of complaints changed."""
         writer = self.writer
         for state in states:
             writer.put_customer(partition, card_of(state))
         for complaint, name in complaints:
             writer.put_complaint(partition, complaint, name)
+        for state_of_complaint in histories:
+            writer.put_history(partition, self._history_of(state_of_complaint))
         for key, row in rows:
             writer.put_satisfaction(partition, key, row)
+
+    def _history_of(self, state: ComplaintState) -> ComplaintHistory:
+        clocks = state.complaint.clocks
+        current = "" if self._policy is None else self._policy.digest
+        return ComplaintHistory(
+            complaint_id=state.complaint.complaint_id,
+            customer_id=state.complaint.customer_id,
+            context=state.context,
+            history=state.history,
+            announced=state.announced,
+            policy_version=clocks[0].policy_version if clocks else current,
+        )
 
     def events_counted(self, partition: int, counts: PartitionState) -> None:
         """The accounting of a customer partition changed."""

@@ -6,7 +6,7 @@ Nothing is printed here. Every figure is in the structs it is drawn from, so `--
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
@@ -29,6 +29,7 @@ from agents.complaints.sla.whatif import (
     tally,
 )
 from schemas.clock import ClockState, Segment, SegmentState
+from schemas.explanation import Cause
 
 BAR_WIDTH = 60
 DRILL_DOWN = 20
@@ -51,8 +52,13 @@ BLOCKS = {
 DUE = "▲"
 
 
-def draw_explanation(explanation: Explanation, zone: ZoneInfo) -> RenderableType:
-    """A clock as a headline, a bar over time, and a line for each stretch."""
+def draw_explanation(
+    explanation: Explanation, zone: ZoneInfo, causes: Mapping[str, Cause] | None = None
+) -> RenderableType:
+    """A clock as a headline, a bar over time, and a line for each stretch.
+
+    `causes` words the events by id; without it the ids stand there.
+    """
     clock = explanation.clock
     head = Text()
     head.append(f"{clock.target}  ", style="bold")
@@ -69,7 +75,9 @@ def draw_explanation(explanation: Explanation, zone: ZoneInfo) -> RenderableType
         table.add_column(heading, justify="right" if heading == "counted" else "left")
     for segment in explanation.segments:
         block, style, label = BLOCKS[segment.state]
-        because = " ".join(part for part in (segment.cause, _note(segment)) if part)
+        named = (causes or {}).get(segment.cause)
+        cause = segment.cause if named is None else _words(named)
+        because = " ".join(part for part in (cause, _note(segment)) if part)
         table.add_row(
             Text(block, style=style),
             _when(segment.start_at, zone),
@@ -79,6 +87,23 @@ def draw_explanation(explanation: Explanation, zone: ZoneInfo) -> RenderableType
             because,
         )
     return Group(head, when, *_bar(explanation), table)
+
+
+def _words(cause: Cause) -> str:
+    """`human_reply by phone`: what happened, without the ids that nobody remembers."""
+    what = cause.what.replace("_", " ")
+    return f"{what}, {cause.channel}" if cause.channel else what
+
+
+def draw_history(history: Sequence[Cause], zone: ZoneInfo) -> Table:
+    """What happened to a complaint, in order, as far as its clocks care."""
+    table = Table(title="What happened", title_justify="left", box=None, header_style="dim")
+    for heading in ("at", "what", "channel", "reason", "event"):
+        table.add_column(heading)
+    for event in history:
+        cells = (event.what.replace("_", " "), event.channel, event.reason, event.id)
+        table.add_row(_when(event.at, zone), *(Text(cell) for cell in cells))
+    return table
 
 
 def _note(segment: Segment) -> str:
