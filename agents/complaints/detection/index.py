@@ -9,7 +9,7 @@ is its short alternation tried. It is compiled when first needed, so that starti
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import product
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from agents.complaints.detection.notation import (
     CHINESE,
@@ -26,11 +26,11 @@ from agents.complaints.detection.traditional import TRADITIONAL
 Owner = TypeVar("Owner")
 """Whatever a phrase belongs to: a rule."""
 
-_LITERAL_WORD = re.compile(r"'?[a-z0-9]+")
+_LITERAL_WORD = re.compile(r"[a-z0-9']+")
+_WORDS = re.compile(r"[a-z0-9][a-z0-9']*")
 _PREFIX_LETTERS = 4
 """A first word that is not written out ("refus(e|ed)") is filed under this many letters."""
 
-_SHORT_LETTERS = 3
 _NOTHING = r"[^\s\S]"
 
 _KNOWN_WORDS = 50_000
@@ -76,14 +76,18 @@ class _Drawer(Generic[Owner]):
         return self.try_at(text, position)
 
 
-class _Known(dict[str, tuple[_Drawer[Owner], ...]]):
-    """The drawers of every word met so far: one look-up a word instead of several."""
+_Filed: TypeAlias = tuple[tuple[_Drawer[Owner], int], ...]
+"""The drawers of a word, and how far into the word their phrases begin."""
 
-    def __init__(self, look_up: Callable[[str], tuple[_Drawer[Owner], ...]]) -> None:
+
+class _Known(dict[str, _Filed[Owner]]):
+    """What is filed under every word met so far: one look-up a word instead of several."""
+
+    def __init__(self, look_up: Callable[[str], _Filed[Owner]]) -> None:
         super().__init__()
         self._look_up = look_up
 
-    def __missing__(self, word: str) -> tuple[_Drawer[Owner], ...]:
+    def __missing__(self, word: str) -> _Filed[Owner]:
         found = self._look_up(word)
         if len(self) < _KNOWN_WORDS and len(word) <= _WORD_CHARS:
             self[word] = found
@@ -104,26 +108,28 @@ class EnglishIndex(Generic[Owner]):
                 drawer = self._prefixes.setdefault(word[:_PREFIX_LETTERS], _Drawer(ENGLISH))
             drawer.add(owner, phrase)
         self._known = _Known(self._look_up)
-        # `don't` is read as `don` and `'t`, so that a phrase may begin at the negation. Of the many
-        # words of one or two letters only those that begin a phrase are looked at.
-        short = "|".join(sorted(word for word in self._drawers if len(word) < _SHORT_LETTERS))
-        self._words = re.compile(
-            rf"'t\b|[a-z0-9]{{{_SHORT_LETTERS},}}" + (rf"|\b(?:{short})\b" if short else "")
-        )
 
-    def _look_up(self, word: str) -> tuple[_Drawer[Owner], ...]:
-        filed = (self._drawers.get(word), self._prefixes.get(word[:_PREFIX_LETTERS]))
-        return tuple(drawer for drawer in filed if drawer is not None)
+    def _look_up(self, word: str) -> _Filed[Owner]:
+        """File `don't` under itself, `don` and `'t`: a phrase may begin at the negation."""
+        stem = word.partition("'")[0]
+        places: list[tuple[_Drawer[Owner] | None, int]] = [
+            (self._drawers.get(word), 0),
+            (self._drawers.get(stem) if stem != word else None, 0),
+            (self._prefixes.get(stem[:_PREFIX_LETTERS]), 0),
+        ]
+        if word.endswith("n't"):
+            places.append((self._drawers.get("'t"), len(word) - len("'t")))
+        return tuple((drawer, offset) for drawer, offset in places if drawer is not None)
 
     def find(self, text: str) -> Iterator[Match[Owner]]:
         """Yield the matches in `text`, which must be in lower case."""
-        drawers_of = self._known
+        filed_under = self._known
         end = 0
-        for word in self._words.finditer(text):
-            for drawer in drawers_of[word[0]]:
-                start = word.start()
+        for word in _WORDS.finditer(text):
+            for drawer, offset in filed_under[word[0]]:
+                start = word.start() + offset
                 if start < end:
-                    break
+                    continue
                 found = drawer.try_at(text, start)
                 if found is not None:
                     end = found.end()
@@ -154,9 +160,9 @@ class ChineseIndex(Generic[Owner]):
         self._places = _places(self._drawers)
         self._known: _Known[Owner] = _Known(self._look_up)
 
-    def _look_up(self, pair: str) -> tuple[_Drawer[Owner], ...]:
+    def _look_up(self, pair: str) -> _Filed[Owner]:
         drawer = self._drawers.get(pair) or self._drawers.get(pair[0])
-        return () if drawer is None else (drawer,)
+        return () if drawer is None else ((drawer, 0),)
 
     def _file(self, key: str, members: Sequence[tuple[Owner, str]]) -> None:
         drawer: _Drawer[Owner] = _Drawer(CHINESE)
@@ -167,14 +173,12 @@ class ChineseIndex(Generic[Owner]):
 
     def find(self, text: str) -> Iterator[Match[Owner]]:
         """Yield the matches in `text`, which must be in lower case."""
-        drawers_of = self._known
+        filed_under = self._known
         end = 0
         for place in self._places.finditer(text):
             start = place.start()
-            for drawer in drawers_of[text[start : start + 2]]:
-                if start < end:
-                    break
-                found = drawer.try_at(text, start)
+            for drawer, _ in filed_under[text[start : start + 2]]:
+                found = drawer.try_at(text, start) if start >= end else None
                 if found is not None:
                     end = found.end()
                     yield Match(drawer.owners[(found.lastindex or 1) - 1], start, end)
