@@ -69,7 +69,7 @@ async def plan(admin: AIOKafkaAdminClient, table: Sequence[Topic]) -> list[Topic
         if entry["error_code"] == 0
     }
     configs = await _configs(admin, [line.name for line in table if line.name in present])
-    return [_compare(line, present.get(line.name), configs.get(line.name, {})) for line in table]
+    return [compare(line, present.get(line.name), configs.get(line.name, {})) for line in table]
 
 
 async def apply(
@@ -149,7 +149,8 @@ async def _configs(
     return found
 
 
-def _compare(wanted: Topic, partitions: int | None, configs: Mapping[str, str]) -> TopicFit:
+def compare(wanted: Topic, partitions: int | None, configs: Mapping[str, str]) -> TopicFit:
+    """Compare one topic with its partitions and settings on the broker; None: it is missing."""
     if partitions is None:
         return TopicFit(topic=wanted, fit=Fit.MISSING)
     differences = [
