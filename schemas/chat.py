@@ -56,7 +56,7 @@ class ClosedBy(StrEnum):
     OTHER = "other"
 
 
-class ChatAttachment(Struct, frozen=True, omit_defaults=True):
+class ChatAttachment(Struct, frozen=True, omit_defaults=True, gc=False):
     """What was sent along, never the bytes."""
 
     media_type: Annotated[str, Meta(max_length=limits.MEDIA_TYPE)] | None = None

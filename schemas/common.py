@@ -171,7 +171,7 @@ class Ref(Struct, frozen=True, gc=False):
     value: RefValue
 
 
-class Rating(Struct, frozen=True, omit_defaults=True):
+class Rating(Struct, frozen=True, omit_defaults=True, gc=False):
     """A score with its scale, because a score without its scale is noise.
 
     `reversed` is true where the low end is the best (Chinese IVR menus: 1 = very satisfied).
@@ -192,7 +192,7 @@ class Rating(Struct, frozen=True, omit_defaults=True):
     asked_at: Instant | None = None
 
 
-class CustomerProfile(Struct, frozen=True, omit_defaults=True):
+class CustomerProfile(Struct, frozen=True, omit_defaults=True, gc=False):
     """What a publisher knows of the customer; the newest value by event time holds."""
 
     tier: Tier | None = None

@@ -43,14 +43,14 @@ class BounceKind(StrEnum):
     OTHER = "other"
 
 
-class MailAddress(Struct, frozen=True, omit_defaults=True):
+class MailAddress(Struct, frozen=True, omit_defaults=True, gc=False):
     """An address with its display name."""
 
     address: MailAddressText
     name: Name | None = None
 
 
-class MailAttachment(Struct, frozen=True, omit_defaults=True):
+class MailAttachment(Struct, frozen=True, omit_defaults=True, gc=False):
     """What was attached, never the bytes."""
 
     name: Annotated[str, Meta(max_length=limits.FILE_NAME)] | None = None

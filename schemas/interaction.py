@@ -41,7 +41,7 @@ class Origin(Struct, frozen=True, array_like=True, gc=False):
     offset: int
 
 
-class SurveyRef(Struct, frozen=True, omit_defaults=True):
+class SurveyRef(Struct, frozen=True, omit_defaults=True, gc=False):
     """Which question of which survey a score answers, and what the survey was about."""
 
     survey_id: str | None = None

@@ -48,7 +48,7 @@ class AbandonedIn(StrEnum):
     OTHER = "other"
 
 
-class Turn(Struct, frozen=True, omit_defaults=True):
+class Turn(Struct, frozen=True, omit_defaults=True, gc=False):
     """One spoken turn of a transcript; `offset_seconds` counts from the start of the call."""
 
     speaker: Annotated[str, Meta(max_length=64)]

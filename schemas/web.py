@@ -37,7 +37,7 @@ class ProblemSeverity(StrEnum):
     OTHER = "other"
 
 
-class About(Struct, frozen=True, omit_defaults=True):
+class About(Struct, frozen=True, omit_defaults=True, gc=False):
     """What an answer is about."""
 
     conversation_id: ConversationId | None = None

@@ -41,7 +41,7 @@ class IdentityLimits(Struct, frozen=True, kw_only=True):
         return limit
 
 
-class Resolution(Struct, frozen=True):
+class Resolution(Struct, frozen=True, gc=False):
     """Whose a record is. `links` are the handles its customer gained by it: publish them.
 
     `conflicts` are handles that belong to another customer and were left there; `over_limit` those

@@ -21,7 +21,7 @@ class SkipReason(StrEnum):
     """A question of a survey, or a rating prompt, that the customer left open."""
 
 
-class Accepted(Struct, frozen=True):
+class Accepted(Struct, frozen=True, gc=False):
     """An interaction whose customer is not known yet, and the handles that will say who it is.
 
     `interaction.customer_id` is "" until `with_customer` fills it. `handles` are normalised texts,
@@ -35,7 +35,7 @@ class Accepted(Struct, frozen=True):
     unknown_fields: tuple[str, ...] = ()
 
 
-class AcceptedCommand(Struct, frozen=True):
+class AcceptedCommand(Struct, frozen=True, gc=False):
     """A command; `customer_id` is set when it names one, else `handles` say who is meant."""
 
     command: Command
@@ -46,7 +46,7 @@ class AcceptedCommand(Struct, frozen=True):
     problems: tuple[Problem, ...] = ()
 
 
-class Rejected(Struct, frozen=True):
+class Rejected(Struct, frozen=True, gc=False):
     """A record for the dead-letter topic; `field` is "" where no single one is to blame."""
 
     reason: RejectReason
@@ -54,7 +54,7 @@ class Rejected(Struct, frozen=True):
     detail: str = ""
 
 
-class Skipped(Struct, frozen=True):
+class Skipped(Struct, frozen=True, gc=False):
     """A record that is in order and says nothing."""
 
     reason: SkipReason

@@ -18,7 +18,7 @@ PARENT_KEYS = 16
 KEY_CHARS = 320
 
 
-class Context(Struct, frozen=True):
+class Context(Struct, frozen=True, gc=False):
     """What is known of a record besides its content."""
 
     channel: Channel
@@ -29,7 +29,7 @@ class Context(Struct, frozen=True):
     settings: IntakeSettings
 
 
-class Draft(Struct, frozen=True):
+class Draft(Struct, frozen=True, gc=False):
     """An interaction without its customer, and the handles a channel found besides the sent ones.
 
     `fallback` counts only where none of the record's own handles can link.

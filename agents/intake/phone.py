@@ -23,7 +23,7 @@ _CUSTOMER_SPEAKERS = frozenset(
 )
 
 
-class CallTimes(Struct, frozen=True):
+class CallTimes(Struct, frozen=True, gc=False):
     """The instants of a call that matter here, each None where nothing tells it."""
 
     contact_at: datetime | None
