@@ -119,10 +119,16 @@ class Thread(Struct):
 
 
 class CountedScore(Struct, array_like=True, frozen=True):
-    """A score and the cells it was counted in; a correction takes it back first."""
+    """A score and the cells it was counted in; a correction takes it back first.
+
+    `said` are the labels of the answer itself, `about` the conversation it judges: the tables count
+    it under that conversation's channel, team and category as soon as that is known.
+    """
 
     score: SatisfactionScore
     labels: Labels
+    said: Labels = Labels()
+    about: str = ""
 
 
 class CountedAmount(Struct, array_like=True, frozen=True):

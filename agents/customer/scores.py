@@ -1,6 +1,7 @@
 """Scores in the customer's row: each answer is counted once, and taken back before a newer revision
 counts."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from msgspec.structs import replace
@@ -18,7 +19,8 @@ def keep_score(
 ) -> tuple[CustomerState, list[Tally]]:
     """Count the score of `interaction`; a correction or a withdrawn answer takes the old one back.
 
-    An answer that names no team or category is about the conversation it belongs to.
+    A survey answer judges the conversation it is about, so it is counted under that one's channel,
+    team and category; an answer inside a conversation borrows only what it does not say itself.
     """
     held = next(
         (c for c in state.scores if c.score.interaction_id == interaction.interaction_id), None
@@ -30,16 +32,54 @@ def keep_score(
     rating = None if interaction.deleted else interaction.rating
     read = read_score(rating, interaction.interaction_id, interaction.occurred_at)
     if read.score is not None:
-        if thread is not None:
-            labels = replace(
-                labels,
-                team=labels.team or thread.team,
-                category=labels.category or thread.category,
-            )
-        counted = CountedScore(read.score, labels)
+        survey = interaction.survey
+        about = (survey.about_conversation if survey is not None else None) or ""
+        judged = _find_judged(state.threads, about) if about else thread
+        counted = CountedScore(read.score, _labels(labels, about, judged), labels, about)
         tallies += _tallies(counted, +1)
         kept.append(counted)
     return replace(state, scores=_bounded(kept)), tallies
+
+
+def follow_conversation(
+    state: CustomerState, thread: Thread | None
+) -> tuple[CustomerState, list[Tally]]:
+    """A conversation was learned or changed: move the scores that judge it to its cells."""
+    if thread is None or not state.scores:
+        return state, []
+    tallies: list[Tally] = []
+    scores = list(state.scores)
+    for place, counted in enumerate(scores):
+        if counted.about and is_about(thread, counted.about):
+            labels = _labels(counted.said, counted.about, thread)
+            if labels != counted.labels:
+                scores[place] = replace(counted, labels=labels)
+                tallies += [*_tallies(counted, -1), *_tallies(scores[place], +1)]
+    return (replace(state, scores=scores), tallies) if tallies else (state, [])
+
+
+def is_about(thread: Thread, conversation_id: str) -> bool:
+    """Whether a survey's conversation id means this conversation; the survey has its own source."""
+    return thread.key == conversation_id or thread.key.partition("|")[2] == conversation_id
+
+
+def _find_judged(threads: Sequence[Thread], conversation_id: str) -> Thread | None:
+    return next((t for t in reversed(threads) if is_about(t, conversation_id)), None)
+
+
+def _labels(said: Labels, about: str, thread: Thread | None) -> Labels:
+    if thread is None:
+        return said
+    if not about:
+        return replace(
+            said, team=said.team or thread.team, category=said.category or thread.category
+        )
+    return replace(
+        said,
+        channel=thread.channel or said.channel,
+        team=thread.team or said.team,
+        category=thread.category or said.category,
+    )
 
 
 def _bounded(scores: list[CountedScore]) -> list[CountedScore]:

@@ -20,7 +20,7 @@ from agents.complaints.step import (
     take_interaction,
 )
 from agents.customer.admission import Admission, admit, remember
-from agents.customer.scores import keep_score
+from agents.customer.scores import follow_conversation, keep_score
 from agents.customer.threads import keep_conversation, labels_of
 from agents.customer.timeline import entry_of, place
 from agents.customer.value import keep_amount
@@ -89,6 +89,8 @@ def _interaction(
         effects.append(Tally(Measure.INTERACTIONS, interaction.occurred_at, labels_of(labels)))
     threads, counted, thread = keep_conversation(state.threads, interaction, labels)
     state = replace(keep_amount(state, interaction), threads=threads)
+    effects += counted
+    state, counted = follow_conversation(state, thread)
     effects += counted
     state, counted = keep_score(state, interaction, labels, thread)
     effects += counted
