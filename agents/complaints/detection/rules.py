@@ -5,7 +5,7 @@ a line, so that somebody who knows customers can read and mend them.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ class RuleBook(NamedTuple):
     phrases: PhraseIndex[Rule]
     is_denied: Callable[[str, int], bool]
     question: re.Pattern[str]
-    causes: re.Pattern[str]
+    causes: PhraseIndex[Cause]
 
 
 def load(language: RuleLanguage) -> RuleBook:
@@ -101,7 +101,7 @@ def _english(file: RuleFile) -> RuleBook:
         phrases=EnglishIndex(_phrases(file)),
         is_denied=_english_denial(file.negation),
         question=re.compile(rf"(?:(?:{opening})\b[\s,:]*+){{0,4}}(?:{asked})\b"),
-        causes=re.compile(rf"\b(?:{_named(file.causes)})\b"),
+        causes=EnglishIndex(_cause_words(file)),
     )
 
 
@@ -141,7 +141,7 @@ def _chinese(file: RuleFile) -> RuleBook:
         phrases=ChineseIndex(_phrases(file)),
         is_denied=is_denied,
         question=_both_forms(question),
-        causes=_both_forms(_named(file.causes)),
+        causes=ChineseIndex(_cause_words(file)),
     )
 
 
@@ -155,8 +155,12 @@ def _phrases(file: RuleFile) -> list[tuple[Rule, str]]:
     ]
 
 
-def _named(causes: Mapping[Cause, str]) -> str:
-    return "|".join(f"(?P<{cause.value}>{words})" for cause, words in causes.items())
+def _cause_words(file: RuleFile) -> list[tuple[Cause, str]]:
+    return [
+        (cause, phrase)
+        for cause, words in file.causes.items()
+        for phrase in notation.alternatives(words)
+    ]
 
 
 def _both_forms(pattern: str) -> re.Pattern[str]:

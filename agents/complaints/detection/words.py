@@ -27,6 +27,9 @@ REASON_CHARS = 200
 MORE_PRAISE = 3
 """How often further praise counts, by half: long reviews praise much and name one flaw."""
 
+_SPOKEN_OF = 0.5
+"""What naming a thing adds to a cause; half of what a plain reproach about it does."""
+
 _BETWEEN_QUOTES = " … "
 _SENTENCE_CHARS = 200
 _NEGATED_VERB_CHARS = 8
@@ -172,9 +175,8 @@ def _cause(words: str, found: list[Rule], book: RuleBook) -> Cause:
     for rule in found:
         if rule.cause is not None:
             evidence[rule.cause] = evidence.get(rule.cause, 0.0) + rule.weight
-    for spoken_of in {match.lastgroup for match in book.causes.finditer(words)}:
-        cause = Cause(spoken_of or "other")
-        evidence[cause] = evidence.get(cause, 0.0) + 0.5
+    for cause in {match.owner for match in book.causes.find(words)}:
+        evidence[cause] = evidence.get(cause, 0.0) + _SPOKEN_OF
     if not evidence:
         return Cause.OTHER
     return max(Cause, key=lambda cause: evidence.get(cause, 0.0))
