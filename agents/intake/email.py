@@ -16,6 +16,7 @@ from agents.intake.parts import (
     Context,
     Draft,
     common_fields,
+    is_unset,
     plausible,
     with_actor,
 )
@@ -135,7 +136,7 @@ def _thread(fields: dict[str, Any], record: EmailRecord) -> list[str]:
 
 def _mail_key(message_id: str) -> str | None:
     text = message_id.strip().strip("<>").strip()
-    if not text:
+    if is_unset(text):
         return None
     if len(text) > KEY_CHARS:
         text = f"#{blake2b(text.encode('utf-8', 'replace'), digest_size=16).hexdigest()}"

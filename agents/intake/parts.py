@@ -17,6 +17,8 @@ PARENT_KEYS = 16
 
 KEY_CHARS = 320
 
+_UNSET = frozenset({"", "0", "-1", "null", "none", "nil", "undefined", "nan", "n/a", "unknown"})
+
 
 class Context(Struct, frozen=True, gc=False):
     """What is known of a record besides its content."""
@@ -54,7 +56,6 @@ def plausible(instant: datetime | None, received_at: datetime) -> datetime | Non
 def common_fields(record: ChannelRecord, context: Context) -> dict[str, Any]:
     """Return the arguments of `Interaction` that every channel fills alike."""
     occurred_at = record.occurred_at
-    conversation_id = record.conversation_id
     actor = record.actor
     return {
         "interaction_id": interaction_id(record.source, record.id),
@@ -70,9 +71,7 @@ def common_fields(record: ChannelRecord, context: Context) -> dict[str, Any]:
         "time_quality": record.time_quality,
         "revision": record.revision,
         "sequence": record.sequence,
-        "conversation_key": (
-            f"{record.source}|{conversation_id}" if conversation_id is not None else None
-        ),
+        "conversation_key": conversation_key(record.source, record.conversation_id),
         "matter_refs": [f"{ref.kind.value}:{ref.value}" for ref in record.refs],
         "customer_name": record.customer_name,
         "customer_profile": record.customer_profile,
@@ -85,6 +84,22 @@ def common_fields(record: ChannelRecord, context: Context) -> dict[str, Any]:
         "mapped_by": record.mapped_by,
         "quiet": context.quiet,
     }
+
+
+def conversation_key(source: str, conversation_id: str | None) -> str | None:
+    """Return the key of a conversation; None where the id is absent or one of the ways to say so.
+
+    Systems write `0`, `null` or nothing where there is no conversation: a key made of it would
+    join strangers.
+    """
+    if conversation_id is None or is_unset(conversation_id):
+        return None
+    return f"{source}|{conversation_id}"
+
+
+def is_unset(text: str) -> bool:
+    """Whether a reference is a placeholder for none."""
+    return text in _UNSET or text.strip().lower() in _UNSET
 
 
 def oriented(rating: Rating) -> Rating | None:

@@ -10,7 +10,14 @@ from typing import Any
 
 from msgspec import Struct
 
-from agents.intake.parts import Context, Draft, common_fields, plausible, with_actor
+from agents.intake.parts import (
+    Context,
+    Draft,
+    common_fields,
+    conversation_key,
+    plausible,
+    with_actor,
+)
 from agents.intake.words import own_words
 from schemas.common import ActorType, Channel, Direction, Handle, HandleKind, Visibility
 from schemas.interaction import Interaction
@@ -72,16 +79,16 @@ def to_interaction(record: PhoneRecord, context: Context) -> Draft:
 def call_times(record: PhoneRecord, occurred_at: datetime, received_at: datetime) -> CallTimes:
     """Work out contact, answer and wait of a call from the times and durations sent."""
 
-    def at(instant: datetime | None) -> datetime | None:
-        return plausible(instant, received_at)
-
     final = record.kind in _FINAL
-    started, queued, answered = at(record.started_at), at(record.queued_at), at(record.answered_at)
-    ended = at(record.ended_at) or (occurred_at if final else None)
+    started = plausible(record.started_at, received_at)
+    queued = plausible(record.queued_at, received_at)
+    answered = plausible(record.answered_at, received_at)
+    ended = plausible(record.ended_at, received_at) or (occurred_at if final else None)
     if record.kind is PhoneKind.CALL_QUEUED:
         queued = queued or occurred_at
     if answered is None:
-        answered = _answered(record, occurred_at, at(record.agent_left_at) or ended)
+        left_at = plausible(record.agent_left_at, received_at) or ended
+        answered = _answered(record, occurred_at, left_at)
     waited = _sum(record.queue_wait_seconds, record.ring_seconds)
     given_up = ended if answered is None and final else None
     until = answered or given_up
@@ -128,15 +135,15 @@ def _default_actor(record: PhoneRecord, inbound: bool, answered_at: datetime | N
 
 def _call_key(fields: dict[str, Any], record: PhoneRecord) -> list[str]:
     """Settle the conversation of a call and return the other keys it is known by."""
-    keys = [
-        f"{record.source}|{call_id}"
-        for call_id in (record.conversation_id, record.call_id, record.parent_id)
-        if call_id
-    ]
-    if record.conversation_id is None and record.call_id is not None:
-        fields["conversation_key"] = keys[0]
     own = fields["conversation_key"]
-    return [key for key in dict.fromkeys(keys) if key != own]
+    call = conversation_key(record.source, record.call_id)
+    before = conversation_key(record.source, record.parent_id)
+    if own is None:
+        own = fields["conversation_key"] = call
+    keys = [] if call is None or call == own else [call]
+    if before is not None and before != own and before != call:
+        keys.append(before)
+    return keys
 
 
 def _text(record: PhoneRecord) -> str | None:

@@ -5,7 +5,7 @@ replay changes nothing. Who the customer is comes after, from the handles (agent
 question for the whole batch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ from agents.intake.envelope import Headers, Opened, open_envelope
 from agents.intake.handles import CONVERSATION, conversation_handle, normalise_handles
 from agents.intake.ids import body_hash, command_id
 from agents.intake.outcomes import Accepted, AcceptedCommand, Rejected, Skipped, SkipReason
-from agents.intake.parts import Context, Draft
+from agents.intake.parts import Context, Draft, conversation_key, is_unset
 from agents.intake.settings import IntakeSettings
 from schemas.chat import ChatKind
 from schemas.codec import (
@@ -182,10 +182,15 @@ def _handles(record: ChannelRecord, draft: Draft, settings: IntakeSettings) -> t
 
 def _meant_by(command: Command) -> tuple[str, ...]:
     """Return the conversation and the orders by which a command means a customer it cannot name."""
-    keys = [f"{_ORDER_KEY}{ref.value}" for ref in command.refs if ref.kind is RefKind.ORDER]
-    if command.conversation_id is not None:
-        keys.insert(0, f"{command.source}|{command.conversation_id}")
-    return tuple(map(conversation_handle, keys[: ORDERS_AS_HANDLES + 1]))
+    key = conversation_key(command.source, command.conversation_id)
+    keys = [key] if key is not None else []
+    keys += _order_keys(ref.value for ref in command.refs if ref.kind is RefKind.ORDER)
+    return tuple(map(conversation_handle, keys))
+
+
+def _order_keys(orders: Iterable[str]) -> list[str]:
+    known = [f"{_ORDER_KEY}{order}" for order in orders if not is_unset(order)]
+    return known[:ORDERS_AS_HANDLES]
 
 
 def conversation_keys(interaction: Interaction) -> list[str]:
@@ -197,8 +202,8 @@ def conversation_keys(interaction: Interaction) -> list[str]:
     keys = [key] if key is not None else []
     refs = interaction.matter_refs
     if refs:
-        orders = [ref for ref in refs if ref.startswith(_ORDER)]
-        keys += [f"{_ORDER_KEY}{ref[len(_ORDER) :]}" for ref in orders[:ORDERS_AS_HANDLES]]
+        orders = [ref[len(_ORDER) :] for ref in refs if ref.startswith(_ORDER)]
+        keys += _order_keys(orders)
     return keys
 
 

@@ -33,7 +33,7 @@ json_values = st.recursive(
     | st.floats()
     | st.text()
     | st.sampled_from(
-        ["2026-03-01T10:00:00Z", "0001-01-01T00:00:00+14:00", "out", "message", "<>"]
+        ["2026-03-01T10:00:00Z", "0001-01-01T00:00:00+14:00", "out", "message", "<>", "", "0"]
     ),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,

@@ -119,6 +119,20 @@ def test_a_record_of_nobody_is_refused() -> None:
     assert (found.reason, found.field) == (RejectReason.NO_CUSTOMER, "customer")
 
 
+@pytest.mark.parametrize("unset", ["", " ", "0", "-1", "NULL", "undefined"])
+def test_placeholders_are_no_conversations_and_no_orders(unset: str) -> None:
+    """What systems write for "none" must not join strangers."""
+    odd = {"conversation_id": unset, "refs": [{"kind": "order", "value": unset or "0"}]}
+    found = take(MESSAGE | odd)
+    assert found.interaction.conversation_key is None
+    assert found.handles == ("crm:7",)
+    call = BASE | {"kind": "call_ended", "call_id": unset, "customer": MESSAGE["customer"]}
+    raw = json.dumps(call | odd).encode()
+    made = take_in(raw, (), Channel.PHONE, RECEIVED_AT, ORIGIN, SETTINGS)
+    assert isinstance(made, Accepted)
+    assert (made.interaction.conversation_key, made.interaction.parent_keys) == (None, [])
+
+
 def test_unknown_fields_are_looked_for_in_a_sample() -> None:
     """One good record in 64 is looked through, chosen by its offset."""
     odd = MESSAGE | {"colour": 1}
