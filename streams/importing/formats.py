@@ -26,6 +26,9 @@ class Format(StrEnum):
 SNIFFED_LINES = 20
 """How many lines must look like a table before a file without a telling name is taken for one."""
 
+SNIFFED_LEAST = 3
+"""How many there must be: two lines with a comma each are easily prose."""
+
 _SUFFIXES = {
     ".csv": Format.CSV,
     ".tsv": Format.CSV,
@@ -100,6 +103,6 @@ def _has_columns(head: bytes) -> bool:
             widths = {len(cells) for cells in csv.reader(whole, delimiter=delimiter) if cells}
         except csv.Error:
             continue
-        if len(whole) > 1 and len(widths) == 1 and widths.pop() > 1:
+        if len(whole) >= SNIFFED_LEAST and len(widths) == 1 and widths.pop() > 1:
             return True
     return False

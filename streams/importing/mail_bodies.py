@@ -80,7 +80,8 @@ def _read_parts(mail: Message) -> MailBodies:
 def _is_attachment(part: Message, kind: str) -> bool:
     if part.get_content_disposition() == "attachment" or part.get_filename():
         return True
-    return not kind.startswith("text/")
+    # A multipart without parts has a broken boundary: what is in it may still be the message.
+    return not kind.startswith(("text/", "multipart/"))
 
 
 def _attachment(part: Message, kind: str) -> dict[str, Any]:
