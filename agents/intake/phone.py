@@ -23,6 +23,10 @@ from schemas.common import ActorType, Channel, Direction, Handle, HandleKind, Vi
 from schemas.interaction import Interaction
 from schemas.phone import EndReason, PhoneKind, PhoneRecord, Turn
 
+CLOCK_SKEW = timedelta(seconds=5)
+"""So far the clocks of two systems may disagree; a call answered longer before it began has wrong
+times, and must measure nothing rather than a wait of zero."""
+
 _FINAL = frozenset({PhoneKind.CALL_ENDED, PhoneKind.CALL_ABANDONED})
 _UNREACHED = frozenset({EndReason.NO_ANSWER, EndReason.BUSY, EndReason.FAILED, EndReason.TIMEOUT})
 _CUSTOMER_SPEAKERS = frozenset(
@@ -96,7 +100,7 @@ def call_times(record: PhoneRecord, occurred_at: datetime, received_at: datetime
     if contact is None and until is not None and final:
         contact = until - timedelta(seconds=waited or 0.0)
     contact = contact or answered or occurred_at
-    if answered is not None:  # clocks of two systems may disagree by a second
+    if answered is not None and contact - answered <= CLOCK_SKEW:
         contact = min(contact, answered)
     since = queued or (started if waited is None else None)
     wait = waited
