@@ -8,6 +8,8 @@ a wrong one can be explained and mended.
 
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from enum import StrEnum
 
 from msgspec import Struct
@@ -64,8 +66,8 @@ _ANSWERED = re.compile(r"\s*(?:re|fwd?|aw|wg|回复|答复|转发|回覆|轉寄)
 _BOUNCE_SUBJECT = re.compile(
     r"\W{0,4}(?:undeliver(?:ed|able)\b|undelivered mail returned to sender|(?:mail |message |"
     r"e-?mail )?delivery (?:status notification|failure|failed|has failed|"
-    r"problem|error|report|unsuccessful|notification)|mail delivery (?:failed|failure|problem|"
-    r"error|system|status)|returned (?:mail|e-?mail|to sender)|"
+    r"problem|error|report|unsuccessful|notification)|"
+    r"mail delivery (?:failed|failure|warning|problem|error|system|status)|returned (?:mail|e-?mail|to sender)|"
     r"failure notice|mail (?:system )?error|nondeliverable|non-?delivery|could not (?:send|"
     r"deliver) (?:your )?(?:message|mail)|"
     r"message (?:undeliverable|could not be delivered|not delivered|status - undeliverable|"
@@ -79,7 +81,7 @@ _BOUNCE_SUBJECT = re.compile(
     re.I,
 )
 _DAEMON = re.compile(
-    r"(?:mailer|mail|mda)[-_. ]?(?:daemon|deamon)|<?mailerdaemon|mail delivery (?:subsystem|"
+    r"(?:mailer|mail|mda)[-_. ]?(?:daemon|deamon)|\bmdaemon@|mail delivery (?:subsystem|"
     r"system)",
     re.I,
 )
@@ -178,13 +180,32 @@ def _read(
         envelope_from = lowered.get("return-path")
     listed = " ".join(lowered.get(name, "") for name in ("list-id", "list-post", "mailing-list"))
     return _Mail(
-        subject=(subject if subject is not None else lowered.get("subject", ""))[:HEADER_CHARS],
+        subject=_decoded(subject if subject is not None else _first(headers, "subject")),
         sender=(sender if sender is not None else lowered.get("from", ""))[:HEADER_CHARS],
         reply_to=(reply_to if reply_to is not None else lowered.get("reply-to", ""))[:HEADER_CHARS],
         has_null_sender=envelope_from is not None and envelope_from.strip() in ("", "<>"),
         headers=lowered,
         is_own_list=any(domain.lower() in listed for domain in own_domains if domain),
     )
+
+
+def _first(headers: Mapping[str, str | Sequence[str]], name: str) -> str:
+    """Return a header as it was written: encoded words must keep their case."""
+    for written, value in headers.items():
+        if written.strip().lower() == name:
+            return value if isinstance(value, str) else next(iter(map(str, value)), "")
+    return ""
+
+
+def _decoded(subject: str) -> str:
+    """Read encoded words (RFC 2047): raw headers hold Chinese subjects as `=?utf-8?B?…?=`."""
+    subject = subject[:HEADER_CHARS]
+    if "=?" not in subject:
+        return subject
+    try:
+        return str(make_header(decode_header(subject)))[:HEADER_CHARS]
+    except (ValueError, LookupError, HeaderParseError):
+        return subject  # mangled on the way: judged as it stands
 
 
 def _bounce(mail: _Mail) -> AutoVerdict | None:

@@ -39,6 +39,12 @@ CASES: list[tuple[dict[str, str], AutoKind, AutoRule]] = [
     ),
     ({"X-Autoreply": "yes"}, AutoKind.AUTO_REPLY, AutoRule.AUTO_REPLY_HEADER),
     ({"Subject": "自动回复: 您的来信"}, AutoKind.AUTO_REPLY, AutoRule.AUTO_REPLY_SUBJECT),
+    (
+        {"Subject": "=?UTF-8?B?6Ieq5Yqo5Zue5aSNOiDmgqjlpb0=?="},
+        AutoKind.AUTO_REPLY,
+        AutoRule.AUTO_REPLY_SUBJECT,
+    ),
+    ({"Subject": "=?no-such?B?6Ieq?= Auto reply"}, AutoKind.NONE, AutoRule.NOTHING),
     ({"Subject": "Automatic reply: order"}, AutoKind.AUTO_REPLY, AutoRule.AUTO_REPLY_SUBJECT),
     (
         {"Content-Type": "multipart/report; report-type=disposition-notification"},
@@ -61,7 +67,7 @@ def test_each_rule_decides_by_its_header(
         verdict = auto_kind_of(headers=spelled)
 
         assert (verdict.kind, verdict.rule) == (kind, rule)
-        assert verdict.evidence
+        assert bool(verdict.evidence) == (kind is not AutoKind.NONE)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +112,10 @@ def test_plain_fields_stand_in_for_headers() -> None:
     assert auto_kind_of(subject="Hi", envelope_from="a@b.com").kind is AutoKind.NONE
 
 
-TEXT = st.text(max_size=60)
+ENCODED = st.tuples(
+    st.sampled_from(["utf-8", "gb2312", "iso-2022-jp", "x"]), st.sampled_from("BQbqX"), st.text()
+).map(lambda word: f"=?{word[0]}?{word[1]}?{word[2]}?=")
+TEXT = st.text(max_size=60) | ENCODED
 NAMES = st.sampled_from(sorted({name for case in CASES for name in case[0]})) | TEXT
 
 
