@@ -55,11 +55,24 @@ def announce(
     that a complaint and its answer that arrive together late page nobody.
     """
     life, horizon = live(history, plan, context, now)
-    herald = _Herald(life, plan.digest, to_us(now), horizon, fire=fire)
+    return announce_life(announced, life, plan.digest, to_us(now), horizon, fire=fire)
+
+
+def announce_life(
+    announced: Sequence[Announced],
+    life: Life,
+    digest: str,
+    now: int,
+    horizon: int,
+    *,
+    fire: bool,
+) -> Outcome:
+    """As `announce`, of a life that was advanced to `horizon` (microseconds, as `now`)."""
+    herald = _Herald(life, digest, now, horizon, fire=fire)
     memory = {(entry.target, entry.instance): entry for entry in announced}
     clocks = []
     for clock in promised(life):
-        snapshot = clock.snapshot(horizon, plan.digest, merged=bool(life.merged_by))
+        snapshot = clock.snapshot(horizon, digest, merged=bool(life.merged_by))
         clocks.append(snapshot)
         key = (snapshot.target, clock.instance)
         known = memory.get(key)

@@ -43,7 +43,7 @@ class Life:
         self.clocks: list[TickingClock] = []
         self.acknowledged: list[int] = []
         self.merged_by = ""
-        self.last = to_us(events[-1].at) if events else 0
+        self.last = 0
         self._once: list[TickingClock | None] = [None] * len(TARGETS)
         self._waiting: TickingClock | None = None
         self._update: TickingClock | None = None
@@ -53,9 +53,13 @@ class Life:
         self._paused: str | None = None
         self._over = False
         for event in events:
-            _HANDLERS[event.what](self, to_us(event.at), event)
-            if self._over:
-                break
+            self.add(event)
+
+    def add(self, event: ComplaintEvent) -> None:
+        """Live through one more event, which is later than all before in the order of history."""
+        self.last = to_us(event.at)
+        if not self._over:
+            _HANDLERS[event.what](self, self.last, event)
 
     def advance(self, to: int) -> None:
         """Run every open clock on to `to`."""

@@ -14,7 +14,10 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from agents.complaints.sla.calendars import from_us, to_us
+from agents.complaints.sla.clocks import promised
 from agents.complaints.sla.fold import in_order
+from agents.complaints.sla.hindsight import look_back
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.replay import Replay
 from schemas.alert import AlertKind
@@ -28,6 +31,8 @@ HELD_FIXED = (
 DIMENSIONS = ("target", "channel", "tier", "region", "month")
 PAGES = frozenset({AlertKind.BREACHED, AlertKind.ESCALATED})
 """What calls a person. Warnings are counted apart."""
+
+_CALLS = PAGES | {AlertKind.WARNED}
 
 LATENESS_QUANTILES = (0.5, 0.9, 0.99)
 
@@ -149,10 +154,26 @@ def run_policy(
     verdicts: list[Verdict] = []
     calls: list[Call] = []
     for case in cases:
-        clocks, announced = replay_case(case, plan, until)
+        clocks, called = judge_case(case, plan, until)
         verdicts += [_verdict(case, clock, zone) for clock in clocks]
-        calls += [Call(said.announced_at, said.kind) for said in announced]
+        calls += called
     return PolicyRun(name=name, until=until, verdicts=verdicts, calls=calls)
+
+
+def judge_case(case: Case, plan: Plan, until: dt.datetime) -> tuple[list[Clock], list[Call]]:
+    """The clocks of a case at `until` and the calls up to then, as `replay_case` would find
+    them."""
+    if not case.arrivals:
+        events = [event for event in in_order(case.history) if event.at <= until]
+        found = look_back(events, plan, case.context, to_us(until))
+        if found is not None:
+            life, called = found
+            clocks = [
+                clock.snapshot(to_us(until), plan.digest, merged=False) for clock in promised(life)
+            ]
+            return clocks, [Call(from_us(at), kind) for at, kind in called]
+    clocks, announced = replay_case(case, plan, until)
+    return clocks, [Call(said.announced_at, said.kind) for said in announced if said.kind in _CALLS]
 
 
 def replay_case(

@@ -1,0 +1,75 @@
+"""Looking back finds what a replay finds, call by call, or leaves it to the replay."""
+
+import datetime as dt
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.complaints.sla.calendars import to_us
+from agents.complaints.sla.clocks import promised
+from agents.complaints.sla.fold import in_order
+from agents.complaints.sla.hindsight import look_back
+from agents.complaints.sla.whatif import Case, judge_case, replay_case
+from schemas.alert import AlertKind
+from schemas.clock import ComplaintEvent
+from schemas.clock import ComplaintEventKind as Kind
+from schemas.policy import ComplaintContext
+from tests.agents.complaints.sla.support import at, plan
+
+START = at("2026-03-06 11:00")
+LADDER = "escalate: [{after: 0m, to: lead}, {after: 20m, to: manager, repeat: 90m}]"
+PLAN = plan(
+    f"""{{acknowledgement: {{within: 30m, warn: [50%, -10m]}},
+        first_response: {{within: 2h, calendar: office, {LADDER}}},
+        next_response: {{within: 1h, calendar: office, warn: [80%]}},
+        update: {{every: 4h}},
+        first_resolution: {{within: 2wd, calendar: office}},
+        total_resolution: {{within: 8h, calendar: office, pause_while: [x], {LADDER}}}}}""",
+    """{office: {hours: {mon-fri: ["09:00-12:00", "13:00-18:00"]}}}""",
+)
+KINDS = [kind for kind in Kind if kind is not Kind.OPENED]
+# Whole hours coincide with deadlines, odd seconds do not.
+AFTER = st.one_of(st.integers(0, 60).map(lambda hours: hours * 3_600), st.integers(0, 400_000))
+EVENTS = st.lists(st.tuples(AFTER, st.sampled_from(KINDS), st.sampled_from("xy")), max_size=10)
+
+
+def case(happened: list[tuple[int, Kind, str]]) -> Case:
+    """A complaint and what happened so many seconds after it was opened."""
+    events = [
+        ComplaintEvent(START + dt.timedelta(seconds=after), f"e{number}", kind, reason=reason)
+        for number, (after, kind, reason) in enumerate(happened)
+    ]
+    opened = ComplaintEvent(START, "first", Kind.OPENED)
+    return Case(complaint_id="k", context=ComplaintContext(), history=(opened, *events))
+
+
+@settings(max_examples=150)
+@given(EVENTS, AFTER)
+def test_looking_back_equals_the_replay(happened: list[tuple[int, Kind, str]], until: int) -> None:
+    """The same clocks, and the same calls at the same instants."""
+    one, end = case(happened), START + dt.timedelta(seconds=until)
+    clocks, announced = replay_case(one, PLAN, end)
+    judged, calls = judge_case(one, PLAN, end)
+    assert judged == clocks
+    kinds = (AlertKind.WARNED, AlertKind.BREACHED, AlertKind.ESCALATED)
+    said = Counter((call.announced_at, call.kind) for call in announced if call.kind in kinds)
+    assert Counter((call.at, call.kind) for call in calls) == said
+
+
+def test_plain_histories_need_no_replay() -> None:
+    """The quick way is taken, not only correct: silence, an answer, a pause, a reopening."""
+    happened = [
+        (3_601, Kind.HUMAN_REPLY, ""),
+        (7_205, Kind.PAUSED, "x"),
+        (9_007, Kind.RESOLVED, ""),
+        (90_011, Kind.CUSTOMER_MESSAGE, ""),
+    ]
+    until = START + dt.timedelta(days=9)
+    found = look_back(in_order(case(happened).history), PLAN, ComplaintContext(), to_us(until))
+    assert found is not None
+    life, calls = found
+    assert promised(life)[0].target == "acknowledgement"
+    assert {kind for _, kind in calls} == {
+        AlertKind.WARNED, AlertKind.BREACHED, AlertKind.ESCALATED
+    }  # fmt: skip
