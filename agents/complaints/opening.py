@@ -112,9 +112,15 @@ def find_complaint(
 
 
 def is_customer_word(interaction: Interaction) -> bool:
-    """Whether the text is the customer's own: representatives and bots quote angry words all
-    day."""
-    if not interaction.text or interaction.direction is Direction.OUT:
+    """Whether the text is the customer's own: representatives and bots quote angry words all day.
+
+    A transcript says itself who spoke (`text_by`), whoever recorded the call.
+    """
+    if not interaction.text:
+        return False
+    if interaction.text_by is not None:
+        return interaction.text_by is ActorType.CUSTOMER
+    if interaction.direction is Direction.OUT:
         return False
     return interaction.actor.type in (ActorType.CUSTOMER, ActorType.UNKNOWN, ActorType.OTHER)
 

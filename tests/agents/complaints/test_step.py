@@ -115,6 +115,14 @@ def csat(score: float, **fields: Any) -> dict[str, Any]:
         (an_interaction(text="我要投诉！等了三天没人理我"), OpenReason.WORDS),
         (an_interaction(text="I want to make a formal complaint about this"), OpenReason.WORDS),
         (an_interaction(abandoned=True, wait_seconds=121.0), OpenReason.ABANDONED_CALL),
+        (
+            an_interaction(
+                text="我要投诉，等了三天",
+                actor=Actor(ActorType.HUMAN),
+                text_by=ActorType.CUSTOMER,
+            ),
+            OpenReason.WORDS,
+        ),
         (an_interaction(kind="email_complained", contact_at=None), OpenReason.SPAM_COMPLAINT),
     ],
 )
