@@ -203,19 +203,19 @@ class DeadlineService(mode.Service):
         return fired
 
     async def _read_through(self) -> None:
-        engine, group = self.engine, self._group
+        progress, group = self.engine.progress, self._group
         if not group.is_waiting:
             at_ms = self._clock_ms()  # before the ends: whatever was appended earlier is below them
-            group.sample(at_ms, await engine.end_offsets(engine.partitions_of(self.upstream)))
-        committed = await engine.group_offsets(self.upstream) if self.upstream else {}
-        if group.observe(lambda tp, end: engine.has_reached(tp, max(0, committed[tp]), end)):
+            group.sample(at_ms, await progress.end_offsets(progress.partitions_of(self.upstream)))
+        committed = await progress.group_offsets(self.upstream) if self.upstream else {}
+        if group.observe(lambda tp, end: progress.has_reached(tp, max(0, committed[tp]), end)):
             own = {lane.tp: lane for lane in self._lanes}
-            for tp, end in (await engine.end_offsets(own)).items():
+            for tp, end in (await progress.end_offsets(own)).items():
                 if (tracker := self._lanes.get(own[tp])) is not None:
                     tracker.expect(group.through_ms, end)
         for lane, tracker in self._lanes.items():
             tracker.observe(
-                lambda end, lane=lane: engine.has_reached(  # type: ignore[misc]
+                lambda end, lane=lane: progress.has_reached(  # type: ignore[misc]
                     lane.tp, lane.next_offset, end
                 )
             )

@@ -11,7 +11,7 @@ partition, and every effect of that fold was published at least once with the sa
 
 The package knows Kafka (aiokafka), `mode.Service` and msgspec, and nothing of what it carries. How
 it works is told where it happens: the barrier in `lane.py`, restore and foreign writers in
-`changelog.py`, membership and commits in `engine.py`.
+`changelog.py`, taking and letting go of lanes in `ownership.py`, life and death in `engine.py`.
 """
 
 from streams.engine.batch import Effect, RecordBatch
@@ -30,6 +30,7 @@ from streams.engine.errors import (
 from streams.engine.lane import Lane
 from streams.engine.observer import EngineObserver, LaneListener
 from streams.engine.partitioning import partition_of
+from streams.engine.progress import Progress
 from streams.engine.settings import EngineSettings
 from streams.engine.stage import BatchChannel, SourceRecord, Stage, Table
 from streams.engine.wakeups import Wakeups
@@ -47,6 +48,7 @@ __all__ = [
     "Lane",
     "LaneListener",
     "LaneStalledError",
+    "Progress",
     "RecordBatch",
     "RecordTooLargeError",
     "RowTooLargeError",

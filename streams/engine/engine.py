@@ -1,7 +1,6 @@
 """The service: one consumer group member and one producer, lanes that come and go, and commits."""
 
 import asyncio
-import contextlib
 import gc
 import logging
 import time
@@ -13,20 +12,16 @@ from aiokafka.errors import (
     CommitFailedError,
     IllegalStateError,
     KafkaError,
-    KafkaTimeoutError,
     RebalanceInProgressError,
 )
 
-from streams.engine import failpoints
 from streams.engine.batch import Effect
-from streams.engine.changelog import Changelog
 from streams.engine.clients import (
     Rebalanced,
     TopicPartition,
     build_admin,
     build_consumer,
     build_producer,
-    build_reader,
     check_topics,
     describe_error,
     start_patiently,
@@ -35,7 +30,9 @@ from streams.engine.errors import ConfigurationError, LaneStalledError
 from streams.engine.lane import Lane
 from streams.engine.lease import Lease, LoopGuard, hard_exit_after
 from streams.engine.observer import EngineObserver, LaneListener
-from streams.engine.rows import LaneRows
+from streams.engine.offsets import Offsets
+from streams.engine.ownership import OwnedLanes
+from streams.engine.progress import Progress
 from streams.engine.settings import EngineSettings
 from streams.engine.stage import Stage
 from streams.engine.writer import Writer
@@ -76,22 +73,16 @@ class Engine(mode.Service):
                 self.stage_of[topic] = stage
         if not self.stage_of:
             raise ConfigurationError("an engine needs at least one stage")
-        self.lanes: dict[TopicPartition, Lane] = {}
         self.lease = Lease(settings.lease)
         self.consumer: Any = None
         self.producer: Any = None
         self.admin: Any = None
         self.writer: Writer
-        self.partitions: dict[str, int] = {}
-        """Partition count of every topic known at start."""
-        self._changelogs: dict[TopicPartition, Changelog] = {}
-        self._kept: dict[TopicPartition, Changelog] = {}
-        self._restores: dict[TopicPartition, asyncio.Task[None]] = {}
-        self._restoring = asyncio.Semaphore(settings.restoring_lanes)
+        self.progress: Progress
+        """Where partitions end and how far the group has come."""
+        self._owned = OwnedLanes(self)
+        self._offsets = Offsets()
         self._listeners: list[LaneListener] = []
-        self._released: dict[TopicPartition, int] = {}
-        self._committed: dict[TopicPartition, int] = {}
-        self._commit_due_since: float | None = None
         self._refused_at: float | None = None
         self._strikes = 0
         self._assigned_once = False
@@ -100,6 +91,11 @@ class Engine(mode.Service):
         self._hard_exit: Any = None
 
     # --- what others may ask ---------------------------------------------------------------------
+
+    @property
+    def lanes(self) -> Mapping[TopicPartition, Lane]:
+        """The lanes this worker owns now, by source partition."""
+        return self._owned.lanes
 
     @property
     def ready(self) -> bool:
@@ -117,55 +113,8 @@ class Engine(mode.Service):
     async def lag(self) -> dict[TopicPartition, int]:
         """Source records appended but not applied yet, for every lane of this worker."""
         lanes = dict(self.lanes)
-        ends = await self.end_offsets(list(lanes))
+        ends = await self.progress.end_offsets(lanes)
         return {tp: max(0, ends[tp] - lane.next_offset) for tp, lane in lanes.items()}
-
-    async def end_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where partitions end now: the offset the next record will get.
-
-        For own partitions the end a fetch has seen counts too, because some brokers (Tansu) answer
-        with the start of the last batch. Raises `KafkaTimeoutError` after `ask_seconds`.
-        """
-        tps = list(tps)
-        if not tps:
-            return {}
-        try:
-            async with asyncio.timeout(self.settings.ask_seconds):
-                ends: dict[TopicPartition, int] = dict(await self.consumer.end_offsets(tps))
-        except TimeoutError:  # aiokafka would go on for 40 s after a broker came back
-            raise KafkaTimeoutError("the broker does not tell where partitions end") from None
-        for tp in tps:
-            ends[tp] = max(ends[tp], self.seen_end(tp))
-        return ends
-
-    def seen_end(self, tp: TopicPartition) -> int:
-        """The end of an own partition as the last fetch told it; 0 where unknown."""
-        if tp not in self.lanes:
-            return 0
-        with contextlib.suppress(IllegalStateError):
-            return self.consumer.highwater(tp) or 0
-        return 0
-
-    def has_reached(self, tp: TopicPartition, offset: int, end: int) -> bool:
-        """Whether everything below `end`, as `end_offsets` told it before, is below `offset`."""
-        if offset < end:
-            return False
-        # An end that was too low hides the rest of a batch; who has read into it has seen its end.
-        return self.settings.exact_end_offsets or offset >= self.seen_end(tp)
-
-    async def group_offsets(self, topics: Iterable[str]) -> dict[TopicPartition, int]:
-        """What the whole group has committed for all partitions of `topics`; -1 where nothing."""
-        tps = self.partitions_of(topics)
-        found = await self.admin.list_consumer_group_offsets(self.settings.group_id, partitions=tps)
-        return {tp: found[tp].offset if tp in found else -1 for tp in tps}
-
-    def partitions_of(self, topics: Iterable[str]) -> list[TopicPartition]:
-        """All partitions of topics, whoever owns them."""
-        return [
-            TopicPartition(topic, partition)
-            for topic in topics
-            for partition in range(self.partitions[topic])
-        ]
 
     async def publish(self, effects: Sequence[Effect]) -> None:
         """Publish records outside of a batch and wait until they are acknowledged."""
@@ -183,12 +132,13 @@ class Engine(mode.Service):
             stage.name: (*stage.topics, *([stage.changelog] if stage.changelog else []))
             for stage in self.stages
         }
-        self.partitions = await check_topics(self.admin, wanted)
+        partitions = await check_topics(self.admin, wanted)
         self.producer = build_producer(settings)
         await start_patiently("the producer", self.producer.start, settings.start_seconds)
-        self.writer = Writer(self.producer, settings, self.lease, self.partitions)
+        self.writer = Writer(self.producer, settings, self.lease, partitions)
         self.consumer = build_consumer(settings)
         await start_patiently("the consumer", self.consumer.start, settings.start_seconds)
+        self.progress = Progress(settings, self.consumer, self.admin, partitions, self.lanes)
         self._tune_gc()
         self.lease.renew()
         self._guard.start()
@@ -258,55 +208,21 @@ class Engine(mode.Service):
             self.add_future(_observe(task))
 
     def _start_lanes(self, assigned: Sequence[TopicPartition]) -> None:
-        self._released.clear()
-        self._committed.clear()
-        self._commit_due_since = self._refused_at = None
+        self._offsets.start_over()
+        self._refused_at = None
         self.lease.renew()
-        kept, self._kept = self._kept, {}
-        scopes: dict[TopicPartition, set[bytes]] = {}
-        for tp in assigned:
-            stage = self.stage_of[tp.topic]
-            if stage.changelog:
-                log_tp = TopicPartition(stage.changelog, tp.partition)
-                scopes.setdefault(log_tp, set()).add(stage.scope_of(tp.topic))
-        for log_tp, wanted in scopes.items():
-            before = kept.get(log_tp)
-            if before is not None and before.lanes.keys() == wanted:
-                self._changelogs[log_tp] = before  # only the tail is read
-            else:
-                self._changelogs[log_tp] = Changelog(
-                    log_tp, self.settings, self.writer, build_reader, self.observer
-                )
-        for tp in assigned:
-            self.lanes[tp] = self._new_lane(tp)
+        self._owned.take(assigned)
         self._assigned_once = True
         self.observer.assigned(len(assigned))
         for lane in list(self.lanes.values()):
             lane.start()
 
-    def _new_lane(self, tp: TopicPartition) -> Lane:
-        stage = self.stage_of[tp.topic]
-        if stage.changelog is None:
-            return Lane(self, stage, tp, None, LaneRows(self.settings.decoded_rows))
-        changelog = self._changelogs[TopicPartition(stage.changelog, tp.partition)]
-        scope = stage.scope_of(tp.topic)
-        rows = changelog.lanes.setdefault(scope, LaneRows(self.settings.decoded_rows))
-        return Lane(self, stage, tp, changelog, rows)
-
     async def restore_lane(self, lane: Lane) -> None:
-        """Make the rows of a lane complete; lanes sharing a changelog partition wait together."""
-        if (changelog := lane.changelog) is not None:
-            task = self._restores.get(changelog.tp)
-            if task is None:
-                task = asyncio.create_task(self._restore(changelog))
-                self._restores[changelog.tp] = task
-            await asyncio.shield(task)
+        """Make the rows of a lane complete, then tell the listeners."""
+        if lane.changelog is not None:
+            await self._owned.restore(lane.changelog)
         for listener in self._listeners:
             await listener.on_restored(lane)
-
-    async def _restore(self, changelog: Changelog) -> None:
-        async with self._restoring:
-            await changelog.restore()
 
     def lane_restored(self, lane: Lane) -> None:
         """Called by a lane that has its rows; freezes them once all lanes have theirs."""
@@ -316,73 +232,40 @@ class Engine(mode.Service):
 
     async def _release_lanes(self) -> None:
         """Drain all lanes (bounded), commit, tell listeners, drop rows."""
-        lanes, self.lanes = list(self.lanes.values()), {}
-        restores, self._restores = self._restores, {}
-        pending = {task for lane in lanes for task in lane.stop()}
-        for task in restores.values():
-            task.cancel()
-        if pending:
-            _, late = await asyncio.wait(pending, timeout=self.settings.drain_seconds)
-            for task in late:  # not acknowledged in time: not committed, the next owner replays it
-                task.cancel()
-        if restores:
-            await asyncio.gather(*restores.values(), return_exceptions=True)
+        lanes = await self._owned.drain()
         await self.commit()
-        self._released.clear()
-        self._keep_rows(lanes)
+        self._offsets.forget_released()
+        self._owned.keep_rows(lanes)
         for lane in lanes:
             for listener in self._listeners:
                 await listener.on_revoked(lane)
-
-    def _keep_rows(self, lanes: Sequence[Lane]) -> None:
-        """Keep rows until the next assignment, where all lanes drained and nobody else wrote."""
-        changelogs, self._changelogs = self._changelogs, {}
-        spoilt = {
-            lane.changelog.tp
-            for lane in lanes
-            if lane.changelog is not None and (lane.in_flight or not lane.restored)
-        }
-        self._kept = {
-            tp: each for tp, each in changelogs.items() if each.clean and tp not in spoilt
-        }
 
     # --- offsets ---------------------------------------------------------------------------------
 
     def release_offset(self, lane: Lane, offset: int) -> None:
         """Everything of this lane below `offset` is done: the next commit may say so."""
-        self._released[lane.tp] = offset
-        if self._commit_due_since is None:
-            self._commit_due_since = time.monotonic()
+        self._offsets.release(lane.tp, offset)
 
     async def commit(self) -> None:
-        """Commit what barriers have released; explicit offsets only."""
-        offsets = {
-            tp: offset for tp, offset in self._released.items() if self._committed.get(tp) != offset
-        }
-        if not offsets:
-            self._commit_due_since = None
-            return
+        """Commit what barriers have released."""
         started = time.perf_counter()
-        failpoints.reached("before_commit")
         try:
-            await self.consumer.commit(offsets)
+            offsets = await self._offsets.commit(self.consumer)
         except (CommitFailedError, IllegalStateError, RebalanceInProgressError) as error:
             self._commit_refused(error)
             return
-        failpoints.reached("committed")
-        self._committed.update(offsets)
-        self._commit_due_since = None
-        self.observer.committed(
-            {(tp.topic, tp.partition): offset for tp, offset in offsets.items()},
-            time.perf_counter() - started,
-        )
+        if offsets:
+            self.observer.committed(
+                {(tp.topic, tp.partition): offset for tp, offset in offsets.items()},
+                time.perf_counter() - started,
+            )
 
     def _commit_refused(self, error: Exception) -> None:
         """We are not the owner any more: forget; replay is harmless. A rebalance follows."""
         log.warning("commit refused, lanes stop until the next assignment: %r", error)
         for lane in self.lanes.values():
             lane.stopping = True
-        self._released.clear()
+        self._offsets.forget_released()
         self._refused_at = time.monotonic()
         self.observer.commit_refused(type(error).__name__)
 
@@ -410,18 +293,14 @@ class Engine(mode.Service):
 
     async def _audit(self) -> None:
         """Ask where our changelogs end: an idle owner would not notice a foreign write."""
-        changelogs = {
-            lane.changelog.tp: lane.changelog
-            for lane in self.lanes.values()
-            if lane.changelog is not None and lane.restored and not lane.stopping
-        }
+        changelogs = self._owned.audited()
         if not changelogs:
             return
         try:
-            ends = await self.end_offsets(changelogs)
-            for tp, changelog in changelogs.items():
-                if self._changelogs.get(tp) is changelog:
-                    await changelog.audit(ends[tp])
+            ends = await self.progress.end_offsets([changelog.tp for changelog in changelogs])
+            for changelog in changelogs:
+                if self._owned.changelogs.get(changelog.tp) is changelog:
+                    await changelog.audit(ends[changelog.tp])
         except KafkaError as error:  # nothing depends on it now: look again in a while
             log.warning("changelogs could not be audited: %s", describe_error(error))
 
@@ -446,7 +325,7 @@ class Engine(mode.Service):
                     "does the broker answer?"
                 )
         for what, since in (
-            ("offsets uncommitted", self._commit_due_since),
+            ("offsets uncommitted", self._offsets.due_since),
             ("no new assignment after a refused commit", self._refused_at),
         ):
             if since is not None and now - since > bound:
@@ -461,8 +340,3 @@ def _app_of(stage: Stage) -> Any:
 
 async def _observe(task: "asyncio.Future[None]") -> None:
     await task
-
-
-def offsets_by_name(offsets: Mapping[TopicPartition, int]) -> dict[str, int]:
-    """Offsets keyed `topic/partition`, for logs and JSON."""
-    return {f"{tp.topic}/{tp.partition}": offset for tp, offset in offsets.items()}

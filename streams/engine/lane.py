@@ -152,7 +152,7 @@ class Lane:
         """A source created anew would have its records taken for replays, silently."""
         if self.applied < 0 or not self.engine.settings.exact_end_offsets:
             return
-        end = (await self.engine.end_offsets([self.tp]))[self.tp]
+        end = (await self.engine.progress.end_offsets([self.tp]))[self.tp]
         if self.applied >= end:
             raise SourceRewoundError(
                 f"{self.topic}/{self.partition} ends at offset {end}, but rows of stage "

@@ -44,6 +44,7 @@ class World:
         self.lane = FakeLane()
         self.published: list[Effect] = []
         self.broken = False
+        self.progress = self
         self.late: list[float] = []
 
     # --- what the deadline service asks the engine -----------------------------------------------

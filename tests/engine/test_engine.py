@@ -193,7 +193,7 @@ async def test_a_row_too_large_stops_the_worker_and_is_named(ground: Playground)
         await until(lambda: bool(events.reasons))
         assert isinstance(engine.crash_reason, RowTooLargeError)
         assert "b'huge' of table notes" in str(engine.crash_reason)
-        committed = await engine.group_offsets([ground.name("in")])
+        committed = await engine.progress.group_offsets([ground.name("in")])
         assert committed[TopicPartition(ground.name("in"), 0)] <= 0
     finally:
         await engine.stop()
