@@ -29,7 +29,7 @@ def test_complaints_are_found_with_few_false_alarms(
     """A false complaint wakes somebody, so precision has the higher floor."""
     score = bench.measure(bench.SETS[name](shared_data), ROWS)
 
-    assert score.rows > 400
+    assert score.rows >= ROWS
     assert score.precision >= precision
     assert score.recall >= recall
 
@@ -38,7 +38,7 @@ def test_questions_to_a_bank_are_hardly_ever_complaints(shared_data: Path) -> No
     """One in fifty is flagged, most of them rightly ("I am not happy with your company")."""
     score = bench.measure(bench.bank_queries(shared_data), 2 * ROWS)
 
-    assert score.rows == 2 * ROWS
+    assert score.rows >= 2 * ROWS
     assert score.found_ratio <= 0.03
 
 
