@@ -25,6 +25,9 @@ OURS = frozenset(header.value for header in DeadLetterHeader)
 IDLE_POLLS = 10
 """Empty polls of half a second before a partition counts as read: only then is an end doubted."""
 
+BATCH = 500
+"""Letters in memory and unacknowledged at a time."""
+
 MAX_LETTERS = 1_000_000
 """Letters one replay sends at most: about as many hashes as 100 MB hold."""
 
@@ -175,12 +178,11 @@ def _letter(record: Any) -> DeadLetter:
     )
 
 
-def headers_for_replay(letter: DeadLetter) -> list[tuple[str, bytes]]:
-    """The original's headers, and how often it was refused: intake adds one, should it do so
-    again.
-    """
+def headers_for_replay(letter: DeadLetter, attempt: int | None = None) -> list[tuple[str, bytes]]:
+    """The original's headers, and how often it was refused: intake adds one if it does so again."""
     kept = [(name, value) for name, value in letter.headers if name not in OURS]
-    return [*kept, (DeadLetterHeader.ATTEMPT.value, str(letter.attempt).encode())]
+    count = letter.attempt if attempt is None else attempt
+    return [*kept, (DeadLetterHeader.ATTEMPT.value, str(count).encode())]
 
 
 async def replay(
@@ -189,55 +191,64 @@ async def replay(
     """Send the letters that are meant to where they came from; with `send` false only count them.
 
     The letters stay where they are. A letter that was sent and refused before stands there several
-    times; the same bytes are sent once. Of `customer-events.v1` a replay goes to the partition the
-    event came from, because that is where its customer's state is.
+    times; it is sent once, with the highest count of its attempts. An event of the customer log
+    goes to the partition it came from, because that is where its customer's state is.
     """
     most = MAX_LETTERS if limit is None else min(limit, MAX_LETTERS)
     result = Replayed(by_topic=Counter())
-    seen: set[bytes] = set()
-    chosen: list[DeadLetter] = []
-    producer = _producer(kafka) if send else None
-    if producer is not None:
-        await producer.start()
-    try:
-        async for letter in read(kafka, selection):
-            mark = _mark(letter)
-            if mark in seen:
-                result.repeated += 1
-            elif len(seen) >= most:
-                result.over_limit += 1
-            else:
-                seen.add(mark)
-                result.by_topic[letter.original_topic] += 1
-                chosen.append(letter)
-                if len(chosen) >= 500:
-                    await _send(producer, chosen)
-                    chosen = []
-        await _send(producer, chosen)
-    finally:
-        if producer is not None:
-            await producer.stop()
-    result.sent = send
+    attempts: dict[bytes, int] = {}
+    async for letter in read(kafka, selection):
+        mark = _mark(letter)
+        if mark in attempts:
+            result.repeated += 1
+            attempts[mark] = max(attempts[mark], letter.attempt)
+        elif len(attempts) >= most:
+            result.over_limit += 1
+        else:
+            attempts[mark] = letter.attempt
+            result.by_topic[letter.original_topic] += 1
+    if send and attempts:
+        await _send_all(kafka, selection, attempts)
+        result.sent = True
     return result
+
+
+async def _send_all(
+    kafka: Mapping[str, Any], selection: Selection, attempts: dict[bytes, int]
+) -> None:
+    """Send the first letter of every mark; reading a second time keeps only marks in memory."""
+    producer = _producer(kafka)
+    await producer.start()
+    try:
+        batch: list[tuple[DeadLetter, int]] = []
+        async for letter in read(kafka, selection):
+            attempt = attempts.pop(_mark(letter), None)
+            if attempt is None:
+                continue
+            batch.append((letter, attempt))
+            if len(batch) >= BATCH:
+                await _send(producer, batch)
+                batch = []
+        await _send(producer, batch)
+    finally:
+        await producer.stop()
 
 
 def _producer(kafka: Mapping[str, Any]) -> AIOKafkaProducer:
     return AIOKafkaProducer(**kafka, acks="all", max_request_size=limits.DEAD_LETTER_BYTES)
 
 
-async def _send(producer: AIOKafkaProducer | None, letters: Sequence[DeadLetter]) -> None:
+async def _send(producer: AIOKafkaProducer, letters: Sequence[tuple[DeadLetter, int]]) -> None:
     """Send some letters and wait until the broker has them all; the first failure is raised."""
-    if producer is None:
-        return
     waiting = [
         await producer.send(
             letter.original_topic,
             letter.value,
             letter.key,
             partition=_partition_of(letter),
-            headers=headers_for_replay(letter),
+            headers=headers_for_replay(letter, attempt),
         )
-        for letter in letters
+        for letter, attempt in letters
     ]
     for future in waiting:
         await future

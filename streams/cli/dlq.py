@@ -22,7 +22,7 @@ from streams.terminal_text import hex_dump, printable
 SHOWN_BYTES = 4_096
 """How much of a value `show` prints; --all prints it whole."""
 
-PREVIEW_CHARS = 60
+PREVIEW_BYTES = 120
 
 _topic = click.option(
     "--topic", "topics", multiple=True, metavar="TOPIC", help="Of this topic; may be repeated."
@@ -198,28 +198,29 @@ def _place(text: str) -> tuple[str, int, int]:
 
 
 def _table(letters: list[DeadLetter]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    table.add_column("place", no_wrap=True)
-    for heading in ("refused (UTC)", "reason", "field"):
-        table.add_column(heading)
-    table.add_column("attempt", justify="right")
-    table.add_column("value", no_wrap=True)
-    for letter in letters:
-        value = (letter.value or b"")[:PREVIEW_CHARS].decode("utf-8", "replace")
-        row = (
+    """One line a letter. What `show` needs is never cut; the value takes the room that is left."""
+    rows = [
+        (
             letter.place,
-            f"{letter.at:%Y-%m-%d %H:%M:%S}",
-            letter.reason,
-            letter.about(DeadLetterHeader.FIELD),
+            f"{letter.at:%m-%d %H:%M:%S}",
+            " ".join(filter(None, (letter.reason, letter.about(DeadLetterHeader.FIELD)))),
             str(letter.attempt),
-            value,
         )
-        table.add_row(*(_plain(text) for text in row))
+        for letter in letters
+    ]
+    table = Table(box=None, pad_edge=False, expand=True)
+    for position, heading in enumerate(("place", "refused (UTC)", "reason", "tries")):
+        widest = max(len(row[position]) for row in rows)
+        table.add_column(heading, no_wrap=True, min_width=max(widest, len(heading)))
+    table.add_column("value", no_wrap=True, ratio=1, overflow="ellipsis")
+    for letter, row in zip(letters, rows, strict=True):
+        value = (letter.value or b"")[:PREVIEW_BYTES].decode("utf-8", "replace")
+        table.add_row(*(_plain(text) for text in (*row, value)))
     return table
 
 
 def _plain(text: str) -> Text:
-    return Text(printable(text, PREVIEW_CHARS))
+    return Text(printable(text, PREVIEW_BYTES))
 
 
 def _description(letter: DeadLetter) -> list[str]:

@@ -169,6 +169,17 @@ async def test_the_same_record_is_sent_once(kafka: dict[str, Any], bury: Bury, m
     assert len(await arrived(kafka, CHAT, {mark.encode()})) == 2
 
 
+async def test_the_highest_attempt_goes_with_it(
+    kafka: dict[str, Any], bury: Bury, mark: str
+) -> None:
+    """Of several copies the count of the last refusal is carried on, not that of the first."""
+    for attempt in (b"0", b"2", b"1"):
+        await bury(mark, b"{", key=mark.encode(), headers=(("x-error-attempt", attempt),))
+    await dlq.replay(kafka, Selection(reasons=(mark,)), send=True)
+    (record,) = await arrived(kafka, CHAT, {mark.encode()})
+    assert ("x-error-attempt", b"3") in record.headers
+
+
 async def test_a_limit_leaves_the_rest(kafka: dict[str, Any], bury: Bury, mark: str) -> None:
     """The oldest go first; how many stay is told."""
     for number in range(5):
