@@ -8,8 +8,8 @@ import uvloop
 from streams.console import wide_console
 from streams.errors import ExitCode
 from streams.importing.formats import Format
-from streams.importing.history import ImportJob, run_import
 from streams.importing.importer import ImportOptions
+from streams.importing.job import ImportJob
 from streams.importing.mail_records import OwnAddresses
 from streams.importing.mappings import load_mapping
 from streams.importing.ordering import WINDOW
@@ -88,6 +88,9 @@ def command(
     manyi import support.mbox --own-domain example.com
     manyi import calls.jsonl.gz --mapping my-calls.yaml --dry-run
     """
+    # Faust and the worker are loaded by those who import, not by those who ask for help.
+    from streams.importing.history import run_import
+
     set_up_logging("warning")
     check_encoding(encoding)
     _check_delimiter(delimiter)

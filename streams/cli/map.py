@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from itertools import islice
 
 import click
@@ -20,6 +21,7 @@ from streams.importing.formats import Format, detect
 from streams.importing.mappings import load_mapping, mapping_text
 from streams.importing.outgoing import check
 from streams.importing.rows import ReadOptions, Reject, Row
+from streams.terminal_text import printable
 
 SAMPLES = 10
 """Rows of each file that are shown, unless told otherwise."""
@@ -127,26 +129,32 @@ class Trial:
         else:
             self._unused.update(unused_fields(self._mapping, row.payload))
         for line in shown:
-            self._console.print(line, markup=False, style="bold")
+            self._line(line, "bold")
         self._outcome(row, result)
 
     def _outcome(self, row: Row, result: MappingResult) -> None:
         for channel, record in result.records:
             self._counts["records"] += 1
             if not self._quiet:
-                text = orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z)
-                self._console.print(f"  {channel} {text.decode()}", markup=False, soft_wrap=True)
+                self._show(channel, record)
             self._check(row, channel, record)
         for problem in result.problems:
             self._counts["problems"] += 1
-            self._console.print(f"  {problem.field} left out: {problem.reason}", markup=False)
+            self._line(f"  {problem.field} left out: {problem.reason}")
         for error in result.errors:
             self._fault(f"  {row.where}: no record: {error}")
 
+    def _show(self, channel: str, record: dict[str, object]) -> None:
+        text = orjson.dumps(record, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
+        for line in f"  {channel} {text}".splitlines():
+            self._line(line)
+
+    def _line(self, text: str, style: str = "") -> None:
+        """Print a line that holds foreign text: nothing in it may steer the terminal."""
+        self._console.print(printable(text), markup=False, soft_wrap=True, style=style)
+
     def _check(self, row: Row, channel: str, record: dict[str, object]) -> None:
         """Say what intake will make of a record."""
-        from datetime import UTC, datetime
-
         try:
             checked = check(channel, record, datetime.now(UTC))
         except MalformedRecord as error:
@@ -154,11 +162,11 @@ class Trial:
             return
         for problem in checked.problems:
             self._counts["problems"] += 1
-            self._console.print(f"  intake drops or cuts {problem}", markup=False)
+            self._line(f"  intake drops or cuts {problem}")
 
     def _fault(self, text: str) -> None:
         self.faults += 1
-        self._console.print(text, markup=False, style="red")
+        self._line(text, "red")
 
     def summary(self) -> None:
         """Print the sums, and the fields nobody reads."""
@@ -170,10 +178,8 @@ class Trial:
         if self._unused:
             names = sorted(self._unused)
             more = f" … and {len(names) - UNUSED} more" if len(names) > UNUSED else ""
-            self._console.print(
-                f"Fields no expression reads ({len(names)}): {', '.join(names[:UNUSED])}{more}",
-                markup=False,
-            )
+            shown = ", ".join(names[:UNUSED])
+            self._line(f"Fields no expression reads ({len(names)}): {shown}{more}")
 
 
 _SKIPPED = {"when": "`when` is false", "nothing": "no `emit` entry applies"}

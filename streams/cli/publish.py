@@ -11,11 +11,10 @@ from streams.console import wide_console
 from streams.errors import ExitCode
 from streams.importing.files import STDIN
 from streams.importing.formats import Format
-from streams.importing.history import ImportJob
 from streams.importing.importer import PER_RECORD, ImportOptions
+from streams.importing.job import ImportJob
 from streams.importing.mappings import load_mapping
 from streams.importing.outgoing import CHANNELS, COMMANDS
-from streams.importing.stream import run_publish
 from streams.logs import set_up_logging
 
 EXAMPLES: dict[str, dict[str, Any]] = {
@@ -100,6 +99,9 @@ def command(
         native=channel or PER_RECORD,
         format=Format.JSONL if STDIN in paths else None,
     )
+    # Faust and the worker are loaded by those who publish, not by those who ask for an example.
+    from streams.importing.stream import run_publish
+
     job = ImportJob(paths=paths, options=options, alerts=alerts == "on", dry_run=dry_run)
     return uvloop.run(run_publish(job, wide_console(), wide_console(stderr=True)))
 

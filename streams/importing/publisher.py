@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas import limits
 from streams.errors import ExitCode, UserError
@@ -82,6 +83,10 @@ class Publisher:
             future = await self._producer.send(
                 record.topic, record.value, record.key, headers=self._headers
             )
+        except MessageSizeTooLargeError as error:
+            self._room.release()
+            self._fail(record.channel, error)
+            return
         except BaseException:
             self._room.release()
             raise
@@ -98,8 +103,11 @@ class Publisher:
         if error is None and not done.cancelled():
             self.sent[channel] += 1
             return
+        self._fail(channel, error)
+
+    def _fail(self, channel: str, error: BaseException | None) -> None:
         self.failed[channel] += 1
-        reason = str(error) or type(error).__name__
+        reason = str(error) if error is not None and str(error) else type(error).__name__
         if reason not in self.reasons and len(self.reasons) < REASONS:
             self.reasons.append(reason)
 

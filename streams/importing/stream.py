@@ -8,12 +8,13 @@ from rich.console import Console
 
 from streams.errors import ExitCode
 from streams.importing.files import open_files
-from streams.importing.history import ImportJob
 from streams.importing.importer import Importer
+from streams.importing.job import ImportJob
 from streams.importing.outgoing import topic_of
 from streams.importing.publisher import Publisher
 from streams.importing.rows import Reject
 from streams.importing.target import open_target
+from streams.terminal_text import printable
 from streams.worker import stop_on_signals
 
 
@@ -22,7 +23,7 @@ async def run_publish(job: ImportJob, console: Console, errors: Console) -> Exit
     stop = asyncio.Event()
 
     def tell(reject: Reject) -> None:
-        errors.print(f"{reject.where}: {reject.reason}", markup=False)
+        errors.print(printable(f"{reject.where}: {reject.reason}"), markup=False, soft_wrap=True)
 
     importer = Importer(job.options, datetime.now(UTC), tell, stop.is_set)
     if job.dry_run:

@@ -1,18 +1,13 @@
 """What an import did, for people: rows, records, skips, rejects, and what was published where."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from streams.importing.job import Outcome
 from streams.importing.outgoing import CHANNELS, topic_of
 from streams.importing.rejects import Rejects
-
-if TYPE_CHECKING:
-    from streams.importing.history import Outcome
+from streams.terminal_text import printable
 
 PROBLEMS = 5
 """How many kinds of lost optional fields are shown."""
@@ -79,7 +74,7 @@ def _print_rejects(console: Console, outcome: Outcome, rejects: Rejects) -> None
     fields = ", ".join(f"{name} {count:,}" for name, count in outcome.tally.reasons.most_common(5))
     console.print(f"[yellow]Rejected for: {escape(fields)}[/]")
     for reject in rejects.first:
-        console.print(f"  {reject.where}: {reject.reason}", markup=False)
+        _line(console, f"  {reject.where}: {reject.reason}")
     more = rejects.count - len(rejects.first)
     if more > 0:
         console.print(f"  … and {more:,} more; --rejects FILE keeps them all")
@@ -91,4 +86,9 @@ def _print_problems(console: Console, outcome: Outcome) -> None:
         return
     console.print(f"Optional fields left out or cut: {sum(problems.values()):,}")
     for problem, count in problems.most_common(PROBLEMS):
-        console.print(f"  {count:,} × {problem}", markup=False)
+        _line(console, f"  {count:,} × {problem}")
+
+
+def _line(console: Console, text: str) -> None:
+    """Print a line that holds foreign text: nothing in it may steer the terminal."""
+    console.print(printable(text), markup=False, soft_wrap=True)
