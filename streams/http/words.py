@@ -185,17 +185,20 @@ class Words:
         return (f"{minutes}{minute} " if minutes else "") + f"{whole % 60}{second}"
 
     def brief(self, seconds: float) -> tuple[int, str]:
-        """A length as one number and its unit: minutes up to 99, hours up to 47, then days."""
+        """A length as one number and its unit: to 59 s, to 99 min, to 47 h, then days."""
         whole = max(0, round(seconds))
-        day, hour, minute, _ = _UNITS[self.language]
+        day, hour, minute, second = _UNITS[self.language]
+        if whole < 60:
+            return whole, second
         if whole < 100 * 60:
             return whole // 60, minute
         return (whole // 3_600, hour) if whole < 48 * 3_600 else (whole // 86_400, day)
 
     def left(self, seconds: float) -> str:
-        """Time left, or how late; seconds no longer matter once it is late."""
+        """Time left, or how late: one unit is enough once it is late."""
         if seconds < 0:
-            return self("late", time=self.duration(seconds, fine=False))
+            number, unit = self.brief(-seconds)
+            return self("late", time=f"{number}{unit}")
         return self.duration(seconds)
 
 

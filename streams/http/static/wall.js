@@ -32,14 +32,21 @@ const day = new Intl.DateTimeFormat(zh ? "zh-CN" : "en-GB", {
   timeZone: words.zone, weekday: "short", day: "numeric", month: "short",
 });
 
-function duration(seconds, fine = true) {
-  const s = Math.abs(Math.round(seconds));
+function duration(seconds) {
+  const s = Math.round(seconds);
   const parts = [Math.floor(s / 86400), Math.floor(s / 3600) % 24, Math.floor(s / 60) % 60, s % 60];
   const text = (i) => parts[i] + units[i];
   if (parts[0]) return text(0) + (parts[1] ? " " + text(1) : "");
   if (parts[1]) return text(1) + (parts[2] ? " " + text(2) : "");
-  if (s >= 600 || (s >= 60 && !fine)) return text(2);
+  if (s >= 600) return text(2);
   return (parts[2] ? text(2) + " " : "") + text(3);
+}
+
+function brief(seconds) {
+  const s = Math.round(seconds);
+  if (s < 60) return s + units[3];
+  if (s < 6000) return Math.floor(s / 60) + units[2];
+  return s < 172800 ? Math.floor(s / 3600) + units[1] : Math.floor(s / 86400) + units[0];
 }
 
 function left(element, now) {
@@ -47,7 +54,7 @@ function left(element, now) {
   if (seconds > 0) return duration(seconds);
   // Only the server decides a breach: until then, and while nobody can ask it, it is past due.
   const undecided = "undecided" in element.dataset || !connected || board.querySelector(".stale");
-  return undecided ? words.pastDue : words.late.replace("{time}", duration(seconds, false));
+  return undecided ? words.pastDue : words.late.replace("{time}", brief(-seconds));
 }
 
 function write(element, text) {

@@ -12,7 +12,7 @@ from tests.streams.views.examples import NOW, clock_view, complaint
 QUEUE = [
     # id, name, words, channel, tier, team, owner, reason, minutes to due, limit, state, language
     ("k-01", "青禾茶业", "到货短缺，这已经是第三次了", "phone", "vip", "Delivery", "",
-     OpenReason.REPEATED_CONTACT, -12, 60, "breached", "zh"),
+     OpenReason.REPEATED_CONTACT, -1290, 60, "breached", "zh"),
     ("k-02", "Ms Hale", "The refund you promised has not arrived", "email", "common", "Billing",
      "rep-07", OpenReason.REFUND, -3, 240, "breached", "en"),
     ("k-03", "Rosewater Clinic", "The cooler fails again after the repair", "chat", "major",

@@ -1,5 +1,7 @@
 """The API on Faust's own web server: one port, and nothing of Faust's in its way."""
 
+from pathlib import Path
+
 from aiohttp.test_utils import TestClient, TestServer
 
 from streams.app import create_app
@@ -7,9 +9,11 @@ from streams.http import install
 from tests.streams.http.conftest import World
 
 
-async def test_it_stands_on_fausts_server_without_fausts_pages(world: World) -> None:
+async def test_it_stands_on_fausts_server_without_fausts_pages(
+    world: World, tmp_path: Path
+) -> None:
     """The wallboard is at `/`, health answers, and Faust's pages about tables are not there."""
-    app = create_app("127.0.0.1:9092", port=6066, host="127.0.0.1")
+    app = create_app("127.0.0.1:9092", port=6066, host="127.0.0.1", directory=tmp_path)
     install(app, world.services)
     web_app = await app.web.wsgi()
     async with TestClient(TestServer(web_app)) as client:

@@ -39,7 +39,7 @@ async def test_the_heading_is_the_answer(world: World, client: Client) -> None:
     world.clock.now += 1
     text = await page(client)
     assert "<title>2 breached, 5 due within the hour · manyi</title>" in text
-    assert "12 min late" in text
+    assert "21 h late" in text
     assert "2 个已超时，5 个一小时内到期" in await page(client, "?lang=zh")
 
 
@@ -53,7 +53,7 @@ async def test_stale_counts_are_dated_and_never_red(world: World, client: Client
     assert "These figures are as of 09:00:00" in text
     assert 'data-state="stale"' in text
     assert "past due" in text
-    for red in ("min late", "tile breach", "st breach", 'class="num bad"'):
+    for red in ("min late", " h late", "tile breach", "st breach", 'class="num bad"'):
         assert red not in text
 
 
@@ -141,6 +141,9 @@ def test_both_languages_say_the_same() -> None:
         (200_000, "2 d 7 h", "2 天 7 小时"),
         (-30, "30 s late", "超时 30 秒"),
         (-182, "3 min late", "超时 3 分"),
+        (-5_400, "90 min late", "超时 90 分"),
+        (-90_000, "25 h late", "超时 25 小时"),
+        (-900_000, "10 d late", "超时 10 天"),
     ],
 )
 def test_lengths(seconds: float, en: str, zh: str) -> None:

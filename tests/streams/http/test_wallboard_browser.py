@@ -30,7 +30,11 @@ OUTSIDE = """[...document.querySelectorAll('.tile *, .verdict *, .st, .msr *, .t
 OVERLAP = """(() => { return [...document.querySelectorAll('.tile')].some((t) =>
     [...t.querySelectorAll('.v')].some((v) => { const range = document.createRange();
       range.selectNodeContents(v); return range.getBoundingClientRect().right >
-        t.getBoundingClientRect().right; })) })()"""
+        t.getBoundingClientRect().right; }))
+  || [...document.querySelectorAll('.qlist li')].some((li) => {
+    const a = li.querySelector('.st').getBoundingClientRect();
+    const b = li.querySelector('.tx').getBoundingClientRect();
+    return a.right > b.left && a.bottom > b.top && a.top < b.bottom; }) })()"""
 
 
 @pytest.fixture
@@ -98,7 +102,7 @@ async def test_it_changes_in_place(browser: Browser, server: TestServer, world: 
       document.querySelector('.tabs').focus()""")
     nasty = "<img src=x onerror='window.hacked=1'>"
     world.writer.put_complaint(
-        0, complaint("k-new", clock_view(-30, "breached"), summary=nasty, tier=""), nasty
+        0, complaint("k-new", clock_view(-3_000, "breached"), summary=nasty, tier=""), nasty
     )
     await world.show()
     world.clock.now += 1
