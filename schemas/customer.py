@@ -24,10 +24,12 @@ section 7)."""
 SEEN_IDS = 2_000
 """Most ids remembered per customer within those days: a guard against one bot filling a row."""
 HANDLES = 64
-THREADS = 16
+THREADS = 64
 THREAD_TURNS = 32
-COMPLAINTS = 16
-"""Open and recently closed complaints in a row; closed ones leave first."""
+OPEN_COMPLAINTS = 1_000
+"""Open complaints of one customer: a reseller or a service desk's own account may have hundreds."""
+ENDED_COMPLAINTS = 16
+"""Resolved and closed complaints kept in the row; older ones leave it, and stay on their topic."""
 COMPLAINT_EVENTS = 256
 """History of one complaint. A longer one keeps its first half and its newest half."""
 SCORES = 64
@@ -35,7 +37,7 @@ SCORE_DAYS = 90
 AMOUNTS = 64
 CURRENCIES = 8
 COMMANDS_SEEN = 256
-PENDING_COMMANDS = 32
+PENDING_COMMANDS = 1_000
 """Commands that arrived before the complaint they are about: topics are read side by side, so this
 happens."""
 PENDING_SECONDS = 3_600

@@ -15,7 +15,14 @@ from schemas.chat import ChatKind
 from schemas.clock import ComplaintEvent, ComplaintEventKind
 from schemas.common import ActorType
 from schemas.complaint import Complaint, Stage
-from schemas.customer import COMPLAINTS, ComplaintState, CustomerState, Labels, Thread
+from schemas.customer import (
+    ENDED_COMPLAINTS,
+    OPEN_COMPLAINTS,
+    ComplaintState,
+    CustomerState,
+    Labels,
+    Thread,
+)
 from schemas.email import AutoKind
 from schemas.interaction import Interaction
 from schemas.policy import ComplaintContext
@@ -259,12 +266,13 @@ def _index(complaints: Sequence[ComplaintState], state: ComplaintState) -> int:
 
 
 def _forget_oldest(complaints: list[ComplaintState]) -> None:
-    """Keep the row bounded: closed complaints leave first, then resolved, then the oldest."""
-    rank = {Stage.CLOSED: 0, Stage.RESOLVED: 1}
-    while len(complaints) > COMPLAINTS:
-        complaints.remove(
-            min(complaints, key=lambda c: (rank.get(c.complaint.stage, 2), c.complaint.opened_at))
-        )
+    """Keep the row bounded: the oldest ended complaints leave, and of too many open ones."""
+    ended = [c for c in complaints if not is_open(c)]
+    still_open = [c for c in complaints if is_open(c)]
+    for group, limit in ((ended, ENDED_COMPLAINTS), (still_open, OPEN_COMPLAINTS)):
+        group.sort(key=lambda c: (c.complaint.stage is not Stage.CLOSED, c.complaint.opened_at))
+        for gone in group[: max(0, len(group) - limit)]:
+            complaints.remove(gone)
 
 
 def profile_changed(

@@ -68,6 +68,7 @@ class CustomerPipeline:
         async for batch in batches:
             with batch:
                 self.fold(batch)
+            await self.views.make_room()
 
     def fold(self, batch: RecordBatch) -> None:
         """Fold one batch: rows, published records, tables and counts, all behind the barrier."""

@@ -31,6 +31,11 @@ from streams.views import (
 )
 
 
+BUSY_VIEWS = 10_000
+"""Views waiting to be written at which the pipeline lets the writer go first; a fifth of its limit,
+because one batch of history may touch thousands of rows."""
+
+
 class LiveViews:
     """A lane listener that keeps the view writer in step with the lanes of this worker."""
 
@@ -42,6 +47,14 @@ class LiveViews:
     def judged_by(self, policy: PolicySet) -> None:
         """Complaints are judged by this version of the policy file from now on."""
         self._policy = policy
+
+    async def make_room(self) -> None:
+        """Let the writer catch up where much waits: history arrives faster than Redis writes.
+
+        While Redis is away this returns at once; the pipeline never waits for views it can rebuild.
+        """
+        if self.writer.pending > BUSY_VIEWS:
+            await self.writer.flush()
 
     # --- lanes come and go -----------------------------------------------------------------------
 

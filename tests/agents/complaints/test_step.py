@@ -14,9 +14,19 @@ from agents.complaints.sla.policy_file import parse_policy
 from agents.customer.step import NO_COMPLAINT, step, wake_at
 from agents.effects import Effect, Measure, PublishAlert, RejectCommand, Tally
 from schemas.command import Action
-from schemas.common import Actor, ActorType, Channel, CustomerProfile, Instrument, Rating, Tier
+from schemas.common import (
+    Actor,
+    ActorType,
+    Channel,
+    CustomerProfile,
+    Instrument,
+    Rating,
+    Ref,
+    RefKind,
+    Tier,
+)
 from schemas.complaint import Complaint, OpenReason, Severity, Stage
-from schemas.customer import PENDING_SECONDS, CustomerState
+from schemas.customer import ENDED_COMPLAINTS, PENDING_SECONDS, CustomerState
 from schemas.email import AutoKind
 from schemas.events import CustomerEvent, DeadlineReached
 from schemas.interaction import Interaction
@@ -378,3 +388,28 @@ def test_a_closed_complaint_stays_closed() -> None:
 
     assert story.complaint.stage is Stage.CLOSED
     assert timedelta(days=7) == RULEBOOK.reopen_within
+
+
+def test_a_customer_may_have_hundreds_of_open_complaints() -> None:
+    """A reseller's: each is kept until it is resolved, and ended ones leave first."""
+    count = 60
+    opened = [
+        a_complaint(f"c{n}", "09:00", matter_refs=[f"order:{n}"], conversation_key=f"k{n}")
+        for n in range(count)
+    ]
+    story = Story(*opened)
+    assert len(story.complaints) == count
+
+    for n in range(count):
+        story.happens(
+            a_command(
+                Action.RESOLVE,
+                at("10:00"),
+                name=f"resolve-{n}",
+                refs=[Ref(RefKind.ORDER, str(n))],
+            )
+        )
+    story.happens(a_complaint("last", "11:00", matter_refs=["order:x"], conversation_key="x"))
+    assert len(story.complaints) == ENDED_COMPLAINTS + 1
+    assert story.count(Measure.COMPLAINTS_OPENED) == count + 1
+    assert story.count(Measure.COMPLAINTS_RESOLVED) == count
