@@ -1,11 +1,11 @@
 """All checks in order; each bounded in time, and none stops those that do not depend on it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
@@ -72,12 +72,19 @@ async def _with_clients(
     admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, settings: Settings
 ) -> AsyncIterator[Finding]:
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
+    present: dict[str, Sequence[TopicPartition]] = {}
+
+    async def topics() -> list[Finding]:
+        found = await kafka.check_topics(admin, settings)
+        present.update(await kafka.partitions_of(admin))
+        return found
+
     checks: list[tuple[str, Callable[[], Check]]] = [
         ("broker", partial(kafka.check_broker, admin, settings)),
-        ("topics", partial(kafka.check_topics, admin, settings)),
-        ("lag", partial(kafka.check_lag, consumer, settings)),
-        ("dead letters", partial(kafka.check_dead_letters, consumer, now_ms)),
-        ("publishers", partial(kafka.check_publishers, consumer, now_ms)),
+        ("topics", topics),
+        ("lag", partial(kafka.check_lag, consumer, present, settings)),
+        ("dead letters", partial(kafka.check_dead_letters, consumer, present, now_ms)),
+        ("publishers", partial(kafka.check_publishers, consumer, present, now_ms)),
     ]
     for name, check in checks:
         for finding in await _bounded(name, check()):

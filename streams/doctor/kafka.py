@@ -1,7 +1,7 @@
 """Checks of Kafka: the broker, its topics, how far the workers lag, what publishers send."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -27,6 +27,9 @@ SAMPLE_RECORDS = 25
 
 SKEW_SECONDS = 60.0
 """A record stamped so far ahead of our clock means that one of the two is wrong."""
+
+Present = Mapping[str, Sequence[TopicPartition]]
+"""The partitions of each topic that exists."""
 
 DAY_MS = 86_400_000
 NAMES_SHOWN = 8
@@ -82,10 +85,10 @@ async def check_topics(admin: AIOKafkaAdminClient, settings: Settings) -> list[F
     return findings or [fine("topics", f"all {len(fits)} are there and fit")]
 
 
-async def check_lag(consumer: AIOKafkaConsumer, settings: Settings) -> Finding:
+async def check_lag(consumer: AIOKafkaConsumer, present: Present, settings: Settings) -> Finding:
     """How many records wait for the workers of this installation."""
     names = (*INTAKE_TOPICS, CUSTOMER_EVENTS)
-    partitions = await _partitions(consumer, names)
+    partitions = _of(present, names)
     if not partitions:
         return unknown("lag", "there are no topics yet")
     ends = await consumer.end_offsets(partitions)
@@ -109,9 +112,9 @@ async def check_lag(consumer: AIOKafkaConsumer, settings: Settings) -> Finding:
     return fine("lag", f"{total:,} records wait for group {settings.group}")
 
 
-async def check_dead_letters(consumer: AIOKafkaConsumer, now_ms: int) -> Finding:
+async def check_dead_letters(consumer: AIOKafkaConsumer, present: Present, now_ms: int) -> Finding:
     """Whether records were refused lately."""
-    partitions = await _partitions(consumer, DEAD_LETTER_TOPICS)
+    partitions = _of(present, DEAD_LETTER_TOPICS)
     if not partitions:
         return unknown("dead letters", "there are no topics yet")
     ends = await consumer.end_offsets(partitions)
@@ -132,14 +135,16 @@ async def check_dead_letters(consumer: AIOKafkaConsumer, now_ms: int) -> Finding
     return fine("dead letters", f"none in the last day, {total:,} kept")
 
 
-async def check_publishers(consumer: AIOKafkaConsumer, now_ms: int) -> list[Finding]:
+async def check_publishers(
+    consumer: AIOKafkaConsumer, present: Present, now_ms: int
+) -> list[Finding]:
     """What a sample of the newest records says about who publishes them."""
     refused: Counter[str] = Counter()
     strange: Counter[str] = Counter()
     ahead_ms = 0
     count = 0
     for channel, topic in CHANNEL_TOPICS.items():
-        for record in await _newest(consumer, topic):
+        for record in await _newest(consumer, present.get(topic, ())):
             count += 1
             ahead_ms = max(ahead_ms, record.timestamp - now_ms)
             raw = record.value or b""
@@ -179,8 +184,7 @@ async def check_publishers(consumer: AIOKafkaConsumer, now_ms: int) -> list[Find
     return findings or [fine("publishers", f"the newest {count:,} records are in order")]
 
 
-async def _newest(consumer: AIOKafkaConsumer, topic: str) -> list[Any]:
-    partitions = await _partitions(consumer, [topic])
+async def _newest(consumer: AIOKafkaConsumer, partitions: Sequence[TopicPartition]) -> list[Any]:
     if not partitions:
         return []
     ends: Mapping[TopicPartition, int] = await consumer.end_offsets(partitions)
@@ -198,14 +202,20 @@ async def _newest(consumer: AIOKafkaConsumer, topic: str) -> list[Any]:
     return found
 
 
-async def _partitions(consumer: AIOKafkaConsumer, names: Iterable[str]) -> list[TopicPartition]:
-    present = await consumer.topics()
-    return [
-        TopicPartition(name, number)
-        for name in names
-        if name in present
-        for number in sorted(consumer.partitions_for_topic(name) or ())
-    ]
+async def partitions_of(admin: AIOKafkaAdminClient) -> Present:
+    """Every topic the broker has, with its partitions."""
+    return {
+        entry["topic"]: [
+            TopicPartition(entry["topic"], number)
+            for number in sorted(part["partition"] for part in entry["partitions"])
+        ]
+        for entry in await admin.describe_topics()
+        if entry["error_code"] == 0
+    }
+
+
+def _of(present: Present, names: Iterable[str]) -> list[TopicPartition]:
+    return [partition for name in names for partition in present.get(name, ())]
 
 
 def _some(names: Iterable[str]) -> str:

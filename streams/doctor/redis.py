@@ -26,10 +26,10 @@ async def check_redis(redis: Redis, settings: Settings) -> list[Finding]:
     info: Mapping[str, Any] = await redis.info("everything")
     return [
         await _writable(redis, settings, info),
-        _cluster(info),
-        _eviction(info),
-        _memory(info),
-        _persistence(info),
+        cluster(info),
+        eviction(info),
+        memory(info),
+        persistence(info),
         await _clock(redis),
     ]
 
@@ -53,7 +53,8 @@ async def _writable(redis: Redis, settings: Settings, info: Mapping[str, Any]) -
     return fine("redis", f"{name} {version}, writable, keys begin with {settings.redis_prefix}")
 
 
-def _cluster(info: Mapping[str, Any]) -> Finding:
+def cluster(info: Mapping[str, Any]) -> Finding:
+    """Whether it is one Redis, and the one that takes writes."""
     if info.get("cluster_enabled"):
         return broken(
             "redis mode",
@@ -67,7 +68,7 @@ def _cluster(info: Mapping[str, Any]) -> Finding:
     return fine("redis mode", f"one primary with {replicas} replicas")
 
 
-def _eviction(info: Mapping[str, Any]) -> Finding:
+def eviction(info: Mapping[str, Any]) -> Finding:
     """What a full Redis drops. Only `noeviction` says so instead of forgetting."""
     policy = str(info.get("maxmemory_policy", "?"))
     limit = int(info.get("maxmemory", 0))
@@ -87,7 +88,8 @@ def _eviction(info: Mapping[str, Any]) -> Finding:
     )
 
 
-def _memory(info: Mapping[str, Any]) -> Finding:
+def memory(info: Mapping[str, Any]) -> Finding:
+    """How full it is."""
     used, limit = int(info.get("used_memory", 0)), int(info.get("maxmemory", 0))
     says = f"{used / 1e6:,.0f} MB used"
     if not limit:
@@ -98,7 +100,7 @@ def _memory(info: Mapping[str, Any]) -> Finding:
     return fine("redis memory", says)
 
 
-def _persistence(info: Mapping[str, Any]) -> Finding:
+def persistence(info: Mapping[str, Any]) -> Finding:
     """What a restart of Redis costs. All of it can be rebuilt, so nothing here is broken."""
     if info.get("aof_enabled"):
         if info.get("aof_last_write_status", "ok") != "ok":
