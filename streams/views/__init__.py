@@ -14,7 +14,7 @@ from streams.views.items import (
 )
 from streams.views.observer import ViewObserver
 from streams.views.reader import ViewReader
-from streams.views.writer import FlushOutcome, RebuildSource, ViewWriter
+from streams.views.writer import ViewWriter
 
 __all__ = [
     "ComplaintItem",

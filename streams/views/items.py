@@ -1,6 +1,6 @@
 """The views that can be put, and the Redis commands that write each of them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,3 +150,6 @@ class CountsItem:
 
 ViewItem = CustomerItem | ComplaintItem | HistoryItem | PolicyItem | SatisfactionItem | CountsItem
 """Anything that is shown."""
+
+RebuildSource = Callable[[int], Iterable[ViewItem]]
+"""All views of an owned partition, from its rows; read little by little."""

@@ -1,5 +1,17 @@
 """What the view writer tells whoever counts: plain method calls, nothing by default."""
 
+from enum import StrEnum
+
+
+class FlushOutcome(StrEnum):
+    """What a flush did."""
+
+    WRITTEN = "written"
+    NOTHING = "nothing"
+    WAITING = "waiting"
+    """Redis failed a moment ago; the next attempt is not due yet."""
+    FAILED = "failed"
+
 
 class ViewObserver:
     """Override what you want to count. Called from the event loop: be quick, do not raise."""

@@ -2,8 +2,8 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
@@ -24,13 +24,8 @@ from schemas.view import (
 )
 from streams.topics import CHANNEL_TOPICS, COMMANDS
 from streams.views.facts import QueueFacts
+from streams.views.freshness import judge
 from streams.views.keys import ViewKeys
-
-STALE_SECONDS = 12.0
-"""Views that were not confirmed for this long are stale (twelve heartbeats)."""
-
-BEHIND_SECONDS = 30.0
-"""Events read through less than this long ago count as caught up; beyond it the board says so."""
 
 SCANNED_COMPLAINTS = 5_000
 """Complaints looked through for one filtered answer at most; a cursor goes on from there."""
@@ -262,41 +257,7 @@ class ViewReader:
         partitions, found = await pipe.execute()
         progress = {int(field): _decode_progress(value) for field, value in found.items()}
         expected = range(int(partitions)) if partitions is not None else range(0)
-        return _freshness(progress, expected, self._clock())
-
-
-def _freshness(
-    progress: Mapping[int, PartitionProgress], expected: Iterable[int], now: float
-) -> Freshness:
-    expected = list(expected)
-    known = [progress[p] for p in expected if p in progress]
-    stale = [
-        p
-        for p in expected
-        if p not in progress or now - progress[p].as_of_ms / 1000 > STALE_SECONDS
-    ]
-    lag = sum(p.lag_count for p in known)
-    as_of = min((p.as_of_ms for p in known), default=0)
-    read_through = min((p.read_through_ms for p in known if p.read_through_ms), default=0)
-    behind = bool(lag and read_through) and now - read_through / 1000 > BEHIND_SECONDS
-    state = "live"
-    if not known:
-        state = "empty"
-    elif stale:
-        state = "stale"
-    elif behind:
-        state = "catching_up"
-    return Freshness(
-        state=state,
-        as_of_at=_instant(as_of),
-        read_through_at=_instant(read_through),
-        lag_count=lag,
-        stale_partitions=stale,
-    )
-
-
-def _instant(epoch_ms: int) -> datetime | None:
-    return datetime.fromtimestamp(epoch_ms / 1000, UTC) if epoch_ms else None
+        return judge(progress, expected, self._clock())
 
 
 def _added(fields: Mapping[bytes, bytes]) -> dict[str, SatisfactionRow]:

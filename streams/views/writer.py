@@ -11,7 +11,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from enum import StrEnum
 from itertools import islice
 from typing import Any, NoReturn
 
@@ -24,6 +23,7 @@ from schemas.explanation import ComplaintHistory
 from schemas.policy import PolicySet
 from schemas.satisfaction import SatisfactionRow
 from schemas.view import CustomerCard, PartitionProgress
+from streams.views.backoff import Backoff
 from streams.views.facts import epoch_ms
 from streams.views.items import (
     ComplaintItem,
@@ -32,11 +32,12 @@ from streams.views.items import (
     HistoryItem,
     ItemKey,
     PolicyItem,
+    RebuildSource,
     SatisfactionItem,
     ViewItem,
 )
 from streams.views.keys import ViewKeys
-from streams.views.observer import ViewObserver
+from streams.views.observer import FlushOutcome, ViewObserver
 from streams.views.ownership import Owned
 from streams.views.pruning import prune
 
@@ -59,8 +60,6 @@ REBUILD_ITEMS = 200
 """Rows read in one go when views are rebuilt: some 20 ms of the worker's time."""
 
 WRITE_TIMEOUT_SECONDS = 5.0
-FIRST_PAUSE_SECONDS = 0.2
-LONGEST_PAUSE_SECONDS = 10.0
 
 NO_PARTITION = -1
 """Where intake's counts wait: they belong to source partitions, and `disown` keeps them."""
@@ -68,19 +67,6 @@ _decode_progress = msgspec.json.Decoder(PartitionProgress).decode
 
 _Waiting = tuple[ItemKey, tuple[int, ViewItem]]
 """A view that waits: its key, then the partition it belongs to and the view."""
-
-RebuildSource = Callable[[int], Iterable[ViewItem]]
-"""All views of an owned partition, from its rows; read little by little."""
-
-
-class FlushOutcome(StrEnum):
-    """What a flush did."""
-
-    WRITTEN = "written"
-    NOTHING = "nothing"
-    WAITING = "waiting"
-    """Redis failed a moment ago; the next attempt is not due yet."""
-    FAILED = "failed"
 
 
 class ViewWriter:
@@ -111,8 +97,7 @@ class ViewWriter:
         self._pending: dict[ItemKey, tuple[int, ViewItem]] = {}
         self._owned: dict[int, Owned] = {}
         self._lock = asyncio.Lock()
-        self._failures = 0
-        self._retry_at = 0.0
+        self._backoff = Backoff()
         self._beat_at = 0.0
         self._prune_at = 0.0
 
@@ -243,7 +228,7 @@ class ViewWriter:
         """
         async with self._lock:
             started = self._clock()
-            if started < self._retry_at:
+            if started < self._backoff.retry_at:
                 return FlushOutcome.WAITING
             if not self._pending and started < self._beat_at:
                 return FlushOutcome.NOTHING
@@ -263,7 +248,7 @@ class ViewWriter:
             finally:
                 if written < len(taken):
                     self._give_back(taken[written:])
-            self._failures = 0
+            self._backoff.end()
             self._beat_at = started + HEARTBEAT_SECONDS
             self.observer.written(len(taken), self._clock() - started)
             return FlushOutcome.WRITTEN
@@ -289,11 +274,8 @@ class ViewWriter:
             await pipe.execute()
 
     def _fail(self, error: Exception) -> None:
-        self._failures += 1
         reason = type(error).__name__
-        pause = min(FIRST_PAUSE_SECONDS * 2 ** min(self._failures - 1, 10), LONGEST_PAUSE_SECONDS)
-        self._retry_at = self._clock() + pause
-        if self._failures == 1:
+        if self._backoff.fail(self._clock()):
             log.warning(
                 "Live views cannot be written (%s: %s); the pipeline goes on and the views lag. "
                 "Check that Redis runs and has memory left",

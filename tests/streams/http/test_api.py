@@ -9,7 +9,7 @@ from aiohttp.test_utils import TestClient
 from agents.satisfaction.rollup import RowKey, hour_of
 from schemas.common import Handle, HandleKind
 from schemas.satisfaction import Dimension, SatisfactionRow, Window
-from streams.views.reader import STALE_SECONDS
+from streams.views.freshness import STALE_SECONDS
 from tests.streams.http.conftest import World
 from tests.streams.views.examples import NOW, card, clock_view, complaint
 

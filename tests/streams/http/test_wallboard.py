@@ -14,7 +14,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from streams.http import build_app
 from streams.http.feed import WATCHERS, BoardFeed
 from streams.http.words import LANGUAGES, WORDS, Words, language_of
-from streams.views.reader import STALE_SECONDS
+from streams.views.freshness import STALE_SECONDS
 from tests.streams.http.conftest import World
 from tests.streams.http.scenes import put_busy_board
 from tests.streams.views.examples import NOW, clock_view, complaint

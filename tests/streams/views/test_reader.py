@@ -11,8 +11,8 @@ from schemas.complaint import Stage
 from schemas.satisfaction import Dimension, SatisfactionRow, Window
 from schemas.view import ChannelCounts
 from streams.views import ViewReader, ViewWriter
+from streams.views.freshness import BEHIND_SECONDS, STALE_SECONDS
 from streams.views.pruning import prune
-from streams.views.reader import BEHIND_SECONDS, STALE_SECONDS
 from tests.streams.views.conftest import Clock
 from tests.streams.views.examples import NOW, card, clock_view, complaint, minutes
 

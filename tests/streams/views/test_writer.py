@@ -19,12 +19,8 @@ from streams.views import (
     ViewReader,
     ViewWriter,
 )
-from streams.views.writer import (
-    CHUNK_ITEMS,
-    FIRST_PAUSE_SECONDS,
-    HEARTBEAT_SECONDS,
-    LONGEST_PAUSE_SECONDS,
-)
+from streams.views.backoff import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+from streams.views.writer import CHUNK_ITEMS, HEARTBEAT_SECONDS
 from tests.streams.views.conftest import Clock
 from tests.streams.views.examples import card, clock_view, complaint
 
