@@ -7,16 +7,14 @@ each part it can do without.
 """
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
-from zoneinfo import ZoneInfo, available_timezones
 
 import orjson
 import yaml
 
-from agents.mapping import modifiers, paths, times
-from agents.mapping.document import Document, suggestion
+from agents.mapping import instants, modifiers, paths
+from agents.mapping.document import suggestion
 from agents.mapping.errors import OperatorFailed, Problem
 from agents.mapping.expressions import is_empty
 from agents.mapping.modifiers import MODIFIERS, Table
@@ -247,57 +245,9 @@ def _has_hole(part: Any) -> bool:
 
 
 def _time(context: Context, table: Table, target: Target) -> Expression:
-    document = context.document
     raw = compile_field(context, table["time"][1])
-    form = document.text(table["format"][1], "`format`") if "format" in table else "iso"
-    if form not in times.FORMATS and "%" not in form:
-        fix = suggestion(form, times.FORMATS)
-        document.fail(
-            table["format"][1], f"`format` knows no `{form}`{fix}, or a strptime format with %"
-        )
-    zone = _zone(document, table["zone"][1]) if "zone" in table else None
-    read = times.reader(form, zone)
-    forget = modifiers.unset(document, table["unset"][1]) if "unset" in table else None
-    plus = _plus(context, table)
-    evaluate = raw.evaluate
-
-    def instant(scope: Any, problems: list[Problem]) -> datetime | None:
-        value = evaluate(scope, problems)
-        if forget is not None:
-            value = forget(value)
-        if value is None:
-            return None
-        at = read(value)
-        return at + plus(scope, problems) if plus else at
-
-    if zone is None:
-        return Expression(instant, raw.assumed)
-    zoneless = times.has_no_zone(form)
-    return Expression(instant, lambda scope: zoneless(evaluate(scope, [])))
-
-
-def _plus(context: Context, table: Table) -> Callable[[Any, list[Problem]], timedelta] | None:
-    if "plus" not in table:
-        return None
-    duration = compile_field(context, table["plus"][1]).evaluate
-    unit = modifiers.unit(context.document, table)
-
-    def plus(scope: Any, problems: list[Problem]) -> timedelta:
-        value = duration(scope, problems)
-        if value is None:
-            raise OperatorFailed("the duration of `plus` is empty")
-        return timedelta(seconds=times.seconds(value, unit))
-
-    return plus
-
-
-def _zone(document: Document, node: yaml.Node) -> ZoneInfo:
-    name = document.text(node, "`zone`")
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        fix = suggestion(name, available_timezones())
-        document.fail(node, f"`{name}` is no IANA zone such as Asia/Shanghai{fix}")
+    duration = compile_field(context, table["plus"][1]).evaluate if "plus" in table else None
+    return instants.compile_time(context, table, raw, duration)
 
 
 def _object_of(context: Context, table: Table, target: Target) -> Expression:

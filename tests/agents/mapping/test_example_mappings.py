@@ -4,9 +4,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
-from agents.mapping import SkipReason
+from agents.mapping import SkipReason, compile_mapping
 from tests.agents.mapping.payloads import EXAMPLES, example, payload, taken_in
 
 
@@ -24,6 +25,16 @@ def test_every_example_compiles(path: Path) -> None:
     """What the documentation shows works, under the name of its file."""
     assert example(path.stem).name == path.stem
     assert example(path.stem).says
+
+
+def test_the_first_mapping_of_the_page() -> None:
+    """The example a newcomer copies works as the page says."""
+    page = (EXAMPLES.parents[1] / "mapping.md").read_text(encoding="utf-8")
+    text = page.split("```yaml\n", 1)[1].split("```", 1)[0]
+    sample = orjson.loads("{" + page.split("\n`{", 1)[1].split("`", 1)[0])
+    ((channel, record),) = compile_mapping(text, "mapping.md").apply(sample).records
+    assert (channel, record["id"], record["rating"]["score"]) == ("web", "answer:7", 2)
+    assert taken_in(channel, record).problems == ()
 
 
 def test_twilio(shared_data: Path) -> None:
