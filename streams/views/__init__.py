@@ -9,10 +9,11 @@ from streams.views.items import (
     CustomerItem,
     HistoryItem,
     PolicyItem,
+    RebuildSource,
     SatisfactionItem,
     ViewItem,
 )
-from streams.views.observer import ViewObserver
+from streams.views.observer import FlushOutcome, ViewObserver
 from streams.views.reader import ViewReader
 from streams.views.writer import ViewWriter
 
