@@ -135,6 +135,7 @@ class LocalKafka:
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",  # tests wait for sessions to end
             "message.max.bytes": str(16 << 20),
+            "log.cleaner.backoff.ms": "1000",  # compaction can be watched
         }
         lines = [f"{name}={value}\n" for name, value in settings.items()]
         (self._directory / "server.properties").write_text("".join(lines))

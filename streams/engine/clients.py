@@ -12,6 +12,7 @@ from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssigno
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaConnectionError
 
+from streams.engine.assignor import by_topic_assignor
 from streams.engine.errors import ConfigurationError
 from streams.engine.settings import EngineSettings
 
@@ -61,7 +62,9 @@ def _assignor(settings: EngineSettings) -> type:
         return RangePartitionAssignor  # type: ignore[no-any-return]
     if settings.assignor == "roundrobin":
         return RoundRobinPartitionAssignor  # type: ignore[no-any-return]
-    return type("StickyPartitionAssignor", (StickyPartitionAssignor,), {})
+    if settings.assignor == "sticky":
+        return type("StickyPartitionAssignor", (StickyPartitionAssignor,), {})
+    return by_topic_assignor()
 
 
 def _common(settings: EngineSettings) -> dict[str, Any]:

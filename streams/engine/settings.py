@@ -29,8 +29,8 @@ class EngineSettings:
     # --- membership ------------------------------------------------------------------------------
     group_instance_id: str | None = None
     """Static membership: a restart within the session keeps its partitions. One id per worker."""
-    assignor: Literal["sticky", "range", "roundrobin"] = "sticky"
-    """Sticky keeps lanes where their rows are when another worker comes or goes."""
+    assignor: Literal["by_topic", "sticky", "range", "roundrobin"] = "by_topic"
+    """By topic: every worker gets its share of every stage, and lanes stay where their rows are."""
     session_timeout_seconds: float = 30.0
     """Long enough for a starved machine; a dead worker's partitions rest this long."""
     heartbeat_interval_seconds: float = 3.0

@@ -24,8 +24,10 @@ def kafka() -> Iterator[LocalKafka]:
 
 
 @pytest.fixture
-async def bench(kafka: LocalKafka, tmp_path: Path) -> AsyncIterator[Bench]:
-    """Topics of its own on the real broker, eight partitions."""
+async def bench(
+    kafka: LocalKafka, tmp_path: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Bench]:
+    """Topics of its own on the real broker, eight partitions; may be told to compact eagerly."""
     environment = {"SESSION": SESSION_SECONDS, "MAX_RECORDS": "500"}
     async with Bench(
         kafka.bootstrap_servers,
@@ -34,5 +36,6 @@ async def bench(kafka: LocalKafka, tmp_path: Path) -> AsyncIterator[Bench]:
         idempotent=True,
         partitions=8,
         keys=2_000,
+        compact_eagerly=getattr(request, "param", "") == "compacting",
     ) as bench:
         yield bench

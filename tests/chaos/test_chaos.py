@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from deploy.kafka import LocalKafka
+from streams.engine.failpoints import PLACES
 from tests.engine.harness import Bench, Verdict
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
@@ -111,6 +112,51 @@ async def test_a_paused_worker_without_a_lease_does_no_harm_either(bench: Bench)
     """The lease only narrows the window; applied offsets in the rows close it."""
     bench.environment["LEASE"] = "0"
     verdict = await storm(bench, pause)
+    assert verdict.wrong == {}
+    assert verdict.rows_wrong_if_last_wins == 0
+
+
+@pytest.mark.parametrize("bench", ["compacting"], indirect=True)
+async def test_a_worker_that_wakes_when_all_is_over_does_no_harm(bench: Bench) -> None:
+    """It writes old rows after newer ones, into a log that compacts: the owner mends in time."""
+    bench.environment["LEASE"] = "0"
+    for name in WORKERS:
+        bench.start(name)
+    feeding = asyncio.create_task(bench.feed(int(RATE * 15), RATE))
+    await asyncio.sleep(10)
+    sleeper = bench.workers.pop("one")
+    sleeper.send_signal(signal.SIGSTOP)
+    await feeding
+    await bench.wait_until_done()
+    sleeper.send_signal(signal.SIGCONT)
+    bench.workers["one"] = sleeper
+    await asyncio.sleep(10)
+    await bench.stop_all()
+    verdict = await bench.judge()
+    print(verdict, "stale rows in the log:", verdict.rows_stale)
+    assert verdict.wrong == {}
+    assert verdict.rows_wrong_if_last_wins == 0
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: str) -> None:
+    """Proof by failpoint as on the embedded broker, with two workers, idempotent producers."""
+    where = f"{place}:4" if "commit" in place else f"count/{place}:9"
+    armed = {"ENGINE_FAILPOINT": where}
+    feeding = asyncio.create_task(bench.feed(int(RATE * 20), RATE))
+    bench.start("one", **armed)
+    bench.start("two")
+    give_up = time.monotonic() + 90
+    while bench.exits[-signal.SIGKILL] < 3 and time.monotonic() < give_up:
+        bench.restart_the_dead(**armed)
+        await asyncio.sleep(0.1)
+    assert bench.exits[-signal.SIGKILL] >= 3
+    bench.workers["one"].kill()
+    await feeding
+    await bench.wait_until_done()
+    await bench.stop_all()
+    verdict = await bench.judge()
+    print(verdict, dict(bench.exits))
     assert verdict.wrong == {}
     assert verdict.rows_wrong_if_last_wins == 0
 
