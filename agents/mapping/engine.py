@@ -180,7 +180,8 @@ class _Making:
         self._fill(record, emit.fields, scope)
         if "occurred_at" not in record and emit.timed:
             raise MappingError("occurred_at", "is empty")
-        if emit.assumed is not None and "time_quality" not in record and emit.assumed(scope):
+        tells_time = "occurred_at" in record and "time_quality" not in record
+        if emit.assumed is not None and tells_time and emit.assumed(scope):
             record["time_quality"] = "assumed_zone"
         if emit.channel != "commands":
             record["mapped_by"] = self.mapped_by

@@ -1,4 +1,4 @@
-"""The `time` operator: format, zone, unset values and a duration on top, compiled to one closure."""
+"""The `time` operator: format, zone, unset values, a duration on top; compiled to a closure."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -36,7 +36,12 @@ def compile_time(
         if value is None:
             return None
         at = read(value)
-        return at + plus(scope, problems) if plus else at
+        if plus is None:
+            return at
+        try:
+            return at + plus(scope, problems)
+        except OverflowError:
+            raise OperatorFailed(f"{value!r:.60} with its duration is out of range") from None
 
     if zone is None:
         return Expression(instant, raw.assumed)

@@ -96,6 +96,8 @@ def to_amount(value: Any) -> str:
     """Write an amount as decimal text with at most 4 places. Raises OperatorFailed."""
     try:
         amount = Decimal(value.strip() if isinstance(value, str) else repr(to_float(value)))
+        if not amount.is_finite():
+            raise InvalidOperation
         rounded = amount.quantize(_SMALLEST_AMOUNT).normalize()
     except (InvalidOperation, OverflowError):
         raise OperatorFailed(f"{value!r:.60} is no amount such as 12.50") from None

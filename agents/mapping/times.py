@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from math import inf, isfinite
 from typing import Any
 
 from agents.mapping.errors import OperatorFailed
@@ -70,9 +71,10 @@ def seconds(value: Any, unit: str) -> float:
     if unit == "hms":
         return _clock_seconds(value)
     try:
-        if isinstance(value, bool):
+        number = float("nan") if isinstance(value, bool) else float(value)
+        if not isfinite(number):
             raise ValueError
-        return float(value) * SECONDS_PER_UNIT[unit]
+        return number * SECONDS_PER_UNIT[unit]
     except (TypeError, ValueError, OverflowError):
         raise OperatorFailed(f"{value!r:.60} is no duration in {unit}") from None
 
@@ -80,7 +82,7 @@ def seconds(value: Any, unit: str) -> float:
 def _clock_seconds(value: Any) -> float:
     try:
         parts = [float(part) for part in str(value).split(":")]
-        if not 2 <= len(parts) <= 3 or min(parts) < 0:
+        if not 2 <= len(parts) <= 3 or not all(0 <= part < inf for part in parts):
             raise ValueError
     except ValueError:
         raise OperatorFailed(f"{value!r:.60} is no duration like 01:26:55") from None
