@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from agents.complaints.matter import find_for_answer, find_for_customer, is_open
 from agents.complaints.opening import Finding, find_complaint, worse
 from agents.complaints.settle import Rulebook, settle
-from agents.effects import Effect
+from agents.effects import Effect, PublishComplaint
 from schemas.chat import ChatKind
 from schemas.clock import ComplaintEvent, ComplaintEventKind
 from schemas.common import ActorType
@@ -84,7 +84,7 @@ def _customer_spoke(
     opened = _event(interaction, ComplaintEventKind.OPENED, at)
     events = [opened, *_already_answered(customer.threads, interaction, at)]
     effects = _put(complaints, state, state, events, rulebook, interaction)
-    _forget_oldest(complaints)
+    effects += _forget_oldest(complaints, rulebook)
     return effects
 
 
@@ -265,14 +265,28 @@ def _index(complaints: Sequence[ComplaintState], state: ComplaintState) -> int:
     return next(i for i, other in enumerate(complaints) if other is state)
 
 
-def _forget_oldest(complaints: list[ComplaintState]) -> None:
-    """Keep the row bounded: the oldest ended complaints leave, and of too many open ones."""
+def _forget_oldest(complaints: list[ComplaintState], rulebook: Rulebook) -> list[Effect]:
+    """Keep the row bounded: the oldest ended complaints leave, and of too many open ones.
+
+    A resolved one that leaves can no longer be reopened, so it leaves as closed.
+    """
     ended = [c for c in complaints if not is_open(c)]
     still_open = [c for c in complaints if is_open(c)]
+    effects: list[Effect] = []
     for group, limit in ((ended, ENDED_COMPLAINTS), (still_open, OPEN_COMPLAINTS)):
         group.sort(key=lambda c: (c.complaint.stage is not Stage.CLOSED, c.complaint.opened_at))
         for gone in group[: max(0, len(group) - limit)]:
             complaints.remove(gone)
+            complaint = gone.complaint
+            if complaint.stage is Stage.RESOLVED and complaint.resolved_at is not None:
+                closed = replace(
+                    complaint,
+                    stage=Stage.CLOSED,
+                    closed_at=complaint.resolved_at + rulebook.reopen_within,
+                    change_count=complaint.change_count + 1,
+                )
+                effects.append(PublishComplaint(closed))
+    return effects
 
 
 def profile_changed(

@@ -30,6 +30,7 @@ from streams import topics
 from streams.engine import RecordBatch, SourceRecord
 from streams.pipeline.observer import PipelineObserver
 from streams.pipeline.tables import CATALOGUE, CUSTOMERS, ONLY, PARTITIONS, SATISFACTION
+from streams.pipeline.turn import Turn
 from streams.pipeline.views import LiveViews
 
 log = logging.getLogger(__name__)
@@ -67,14 +68,17 @@ class CustomerPipeline:
         """The Faust agent: fold every batch it is handed."""
         async for batch in batches:
             with batch:
-                self.fold(batch)
+                await self.fold(batch)
             await self.views.make_room()
 
-    def fold(self, batch: RecordBatch) -> None:
+    async def fold(self, batch: RecordBatch) -> None:
         """Fold one batch: rows, published records, tables and counts, all behind the barrier."""
         fold = _Fold(self, batch)
+        turn = Turn()
         for record in batch.records:
             fold.take(record)
+            if turn.is_over:
+                await turn.pass_on()
         fold.finish()
 
     def note_failure(self, failed: bool) -> None:

@@ -23,6 +23,7 @@ from streams.engine import RecordBatch, SourceRecord
 from streams.identity import IdentityIndex
 from streams.pipeline.observer import PipelineObserver
 from streams.pipeline.tables import INTAKE, ONLY
+from streams.pipeline.turn import Turn
 from streams.pipeline.views import LiveViews
 
 REJECT_REASONS = 40
@@ -57,7 +58,12 @@ class IntakePipeline:
 
     async def fold(self, batch: RecordBatch) -> None:
         """Fold one batch: ask who the customers are, publish their events, count."""
-        outcomes = [self._take(batch, record) for record in batch.records]
+        outcomes: list[Outcome] = []
+        turn = Turn()
+        for record in batch.records:
+            outcomes.append(self._take(batch, record))
+            if turn.is_over:
+                await turn.pass_on()
         named = [o for o in outcomes if isinstance(o, Accepted | AcceptedCommand)]
         found = iter(
             await self.identity.resolve([o.handles for o in named], [_origin(o) for o in named])

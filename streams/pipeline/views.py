@@ -30,7 +30,6 @@ from streams.views import (
     ViewWriter,
 )
 
-
 BUSY_VIEWS = 10_000
 """Views waiting to be written at which the pipeline lets the writer go first; a fifth of its limit,
 because one batch of history may touch thousands of rows."""

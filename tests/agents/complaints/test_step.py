@@ -12,7 +12,14 @@ from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import parse_policy
 from agents.customer.step import NO_COMPLAINT, step, wake_at
-from agents.effects import Effect, Measure, PublishAlert, RejectCommand, Tally
+from agents.effects import (
+    Effect,
+    Measure,
+    PublishAlert,
+    PublishComplaint,
+    RejectCommand,
+    Tally,
+)
 from schemas.command import Action
 from schemas.common import (
     Actor,
@@ -413,3 +420,6 @@ def test_a_customer_may_have_hundreds_of_open_complaints() -> None:
     assert len(story.complaints) == ENDED_COMPLAINTS + 1
     assert story.count(Measure.COMPLAINTS_OPENED) == count + 1
     assert story.count(Measure.COMPLAINTS_RESOLVED) == count
+    left = [e.complaint for e in story.effects if isinstance(e, PublishComplaint)][-45:]
+    assert {c.stage for c in left if c.closed_at is not None} == {Stage.CLOSED}
+    assert sum(c.closed_at is not None for c in left) == count - ENDED_COMPLAINTS
