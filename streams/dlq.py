@@ -22,8 +22,13 @@ from streams.topics import CUSTOMER_EVENTS, DEAD_LETTER_TOPICS, dead_letters_of
 OURS = frozenset(header.value for header in DeadLetterHeader)
 """Headers a refusal adds; a letter that is sent again leaves them behind, but for the attempts."""
 
+POLL_MS = 500
+LAST_POLL_MS = 100
 IDLE_POLLS = 10
-"""Empty polls of half a second before a partition counts as read: only then is an end doubted."""
+"""Empty polls before a partition counts as read although its end was not reached."""
+
+BEYOND_END = 10_000
+"""Letters read beyond the end told at the start, so that reading ends while letters arrive."""
 
 BATCH = 500
 """Letters in memory and unacknowledged at a time."""
@@ -119,7 +124,7 @@ def topics_named(names: Iterable[str]) -> tuple[str, ...]:
 async def read(kafka: Mapping[str, Any], selection: Selection) -> AsyncIterator[DeadLetter]:
     """The letters that stand there now and are meant, partition by partition in order of offset.
 
-    Letters that arrive while reading are not read. A topic that does not exist has none.
+    Few of those that arrive while reading are read, too. A topic that does not exist has none.
     """
     consumer = AIOKafkaConsumer(
         **kafka,
@@ -150,19 +155,20 @@ async def _read_partition(
     consumer.assign([partition])
     begin = (await consumer.beginning_offsets([partition]))[partition]
     end = (await consumer.end_offsets([partition]))[partition]
-    if selection.to_offset is not None:
-        end = min(end, selection.to_offset + 1)
     position = max(begin, selection.from_offset)
+    last = end + BEYOND_END if selection.to_offset is None else selection.to_offset
     consumer.seek(partition, position)
     idle = 0
-    while position < end and idle < IDLE_POLLS:
-        batches = await consumer.getmany(partition, timeout_ms=500, max_records=500)
+    # The embedded broker tells the beginning of its last batch as the end, so it takes an empty
+    # poll to know that nothing follows; before the end even that may be a slow broker.
+    while position <= last and (idle == 0 or (position < end and idle < IDLE_POLLS)):
+        timeout_ms = POLL_MS if position < end else LAST_POLL_MS
+        batches = await consumer.getmany(partition, timeout_ms=timeout_ms, max_records=BATCH)
         idle = 0 if batches else idle + 1
         for record in batches.get(partition, ()):
-            if record.offset < end:
-                letter = _letter(record)
-                if selection.holds(letter):
-                    yield letter
+            letter = _letter(record)
+            if letter.offset <= last and selection.holds(letter):
+                yield letter
         position = await consumer.position(partition)
 
 

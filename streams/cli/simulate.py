@@ -235,9 +235,9 @@ async def _publish(wish: Wish, console: Console, errors: Console, *, alerts: boo
     _summary(console, wish, sent, f"published to {settings.bootstrap_servers}")
     for reason in publisher.reasons:
         errors.print(f"Not sent: {reason}", markup=False)
-    failed = sum(publisher.failed.values())
+    failed = sum(sent.by_class.values()) - sum(publisher.sent.values())
     if failed:
-        errors.print(f"{failed:,} records were not acknowledged.")
+        errors.print(f"{failed:,} of them were not acknowledged by the broker.")
     if stop.is_set():
         return ExitCode.INTERRUPTED
     return ExitCode.FAILED if failed else ExitCode.OK
@@ -250,10 +250,7 @@ async def _at_their_time(
     clock = asyncio.get_running_loop().time
     began = clock()
     for number, event in enumerate(events):
-        wait = 0.0
-        if wish.speed:
-            due = (event.at - wish.start_at).total_seconds() / wish.speed
-            wait = due - (clock() - began)
+        wait = due_seconds(event, wish) - (clock() - began)
         if wait > 0:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), wait)
@@ -262,6 +259,11 @@ async def _at_their_time(
         if stop.is_set():
             return
         yield event
+
+
+def due_seconds(event: SimulatedEvent, wish: Wish) -> float:
+    """How long after the beginning an event is due: at once for speed 0."""
+    return (event.at - wish.start_at).total_seconds() / wish.speed if wish.speed else 0.0
 
 
 def _outgoing(event: SimulatedEvent) -> Outgoing:

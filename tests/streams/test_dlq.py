@@ -1,5 +1,6 @@
 """Dead letters on the embedded broker: read, selected, and sent again byte for byte."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -85,12 +86,9 @@ async def arrived(kafka: dict[str, Any], topic: str, keys: set[bytes]) -> list[A
         partitions = [TopicPartition(topic, number) for number in range(EMBEDDED_PARTITIONS)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
-        ends = await consumer.end_offsets(partitions)
         found: list[Any] = []
-        for partition in partitions:
-            while await consumer.position(partition) < ends[partition]:
-                batch = await consumer.getmany(partition, timeout_ms=500)
-                found += [r for r in batch.get(partition, ()) if r.key in keys]
+        while batch := await consumer.getmany(timeout_ms=500):
+            found += [r for records in batch.values() for r in records if r.key in keys]
         return found
     finally:
         await consumer.stop()
@@ -188,6 +186,15 @@ async def test_a_limit_leaves_the_rest(kafka: dict[str, Any], bury: Bury, mark: 
     assert (done.by_topic, done.over_limit) == ({CHAT: 2}, 3)
     values = {record.value for record in await arrived(kafka, CHAT, {mark.encode()})}
     assert values == {b"{0", b"{1"}
+
+
+async def test_letters_of_one_batch_are_all_read(
+    kafka: dict[str, Any], bury: Bury, mark: str
+) -> None:
+    """The last batch counts whole, whatever the broker tells as its end."""
+    await asyncio.gather(*(bury(mark, b"{%d" % number) for number in range(50)))
+    found = await letters(kafka, reasons=(mark,), topics=(CHAT_DLQ,))
+    assert sorted(letter.value or b"" for letter in found) == sorted(b"{%d" % n for n in range(50))
 
 
 async def test_a_tombstone_is_sent_again_as_one(
