@@ -4,8 +4,9 @@ Counts are read anew every time; figures of the last 24 hours change slowly and 
 seconds, so that a wall that refreshes every second costs little.
 """
 
+import heapq
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -33,6 +34,17 @@ TEAMS_SHOWN = 8
 """Teams on the board, those with the most open complaints first."""
 
 
+_RANKS = {"breached": 0, "warned": 1, "running": 1, "none": 2, "paused": 3}
+
+
+class _Judged(NamedTuple):
+    """An open complaint and how it stands now."""
+
+    facts: QueueFacts
+    state: str
+    due: bool
+
+
 class _Day(NamedTuple):
     measure: BoardMeasure
     rows: Mapping[Dimension, Mapping[str, SatisfactionRow]]
@@ -55,7 +67,8 @@ class BoardBuilder:
         facts = await self._reader.open_facts()
         received = sum(counts.received for counts in (await self._reader.stats()).values())
         day = await self._figures(now)
-        queue = sorted(facts, key=lambda f: _place(f, now_ms))[:QUEUE_ROWS]
+        judged = [_Judged(f, f.state(now_ms), _is_due(f, now_ms)) for f in facts]
+        queue = [j.facts for j in heapq.nsmallest(QUEUE_ROWS, judged, key=_place)]
         oldest = min(
             (f for f in facts if f.waiting_since_ms), key=lambda f: f.waiting_since_ms, default=None
         )
@@ -64,25 +77,25 @@ class BoardBuilder:
             shown.append(oldest.complaint_id)
         cards = {c.complaint_id: c for c in await self._reader.cards(shown)}
         rows = {name: queue_row(card, now_ms) for name, card in cards.items()}
-        states = [f.state(now_ms) for f in facts]
-        due = [f for f in facts if _is_due(f, now_ms)]
+        states = Counter(j.state for j in judged)
+        due = [j.facts.due_ms for j in judged if j.due]
         return Board(
             version="",
             freshness=freshness,
             now_at=datetime.fromtimestamp(now, UTC),
             figures_from_at=_span_end(now) - SPAN,
             open_count=len(facts),
-            breached_count=states.count("breached"),
+            breached_count=states["breached"],
             due_count=len(due),
-            running_count=states.count("running") + states.count("warned"),
-            paused_count=states.count("paused"),
-            next_due_at=_instant(min((f.due_ms for f in due), default=0)),
+            running_count=states["running"] + states["warned"],
+            paused_count=states["paused"],
+            next_due_at=_instant(min(due, default=0)),
             oldest_unanswered=_row_of(oldest, rows),
             queue=[rows[f.complaint_id] for f in queue if f.complaint_id in rows],
             last_day=day.measure,
-            channels=_groups(facts, day, Dimension.CHANNEL, now_ms, [c.value for c in Channel]),
-            teams=_groups(facts, day, Dimension.TEAM, now_ms, None),
-            tiers=_groups(facts, day, Dimension.TIER, now_ms, [t.value for t in Tier]),
+            channels=_groups(judged, day, Dimension.CHANNEL, [c.value for c in Channel]),
+            teams=_groups(judged, day, Dimension.TEAM, None),
+            tiers=_groups(judged, day, Dimension.TIER, [t.value for t in Tier]),
             received_count=received,
         )
 
@@ -133,10 +146,9 @@ def _is_due(facts: QueueFacts, now_ms: int) -> bool:
     return bool(facts.due_ms) and not facts.breached and facts.due_ms - now_ms < DUE_SECONDS * 1000
 
 
-def _place(facts: QueueFacts, now_ms: int) -> tuple[int, int]:
+def _place(judged: _Judged) -> tuple[int, int]:
     """Broken promises first, the longest broken on top; then by due time; paused ones last."""
-    rank = {"breached": 0, "warned": 1, "running": 1, "none": 2, "paused": 3}
-    return rank[facts.state(now_ms)], facts.due_ms
+    return _RANKS[judged.state], judged.facts.due_ms
 
 
 def _row_of(facts: QueueFacts | None, rows: Mapping[str, OpenComplaint]) -> OpenComplaint | None:
@@ -144,25 +156,22 @@ def _row_of(facts: QueueFacts | None, rows: Mapping[str, OpenComplaint]) -> Open
 
 
 def _groups(
-    facts: Sequence[QueueFacts],
-    day: _Day,
-    dimension: Dimension,
-    now_ms: int,
-    keys: Sequence[str] | None,
+    judged: Sequence[_Judged], day: _Day, dimension: Dimension, keys: Sequence[str] | None
 ) -> list[BoardGroup]:
     """Lines of the table: the given keys, or those with the most open complaints."""
-    of_key: defaultdict[str, list[QueueFacts]] = defaultdict(list)
-    for each in facts:
-        of_key[getattr(each, dimension.value)].append(each)
-    of_key.pop("", None)
+    name = dimension.value
+    opened = Counter(getattr(j.facts, name) for j in judged)
+    due = Counter(getattr(j.facts, name) for j in judged if j.due)
+    breached = Counter(getattr(j.facts, name) for j in judged if j.facts.breached)
     if keys is None:
-        keys = sorted(of_key, key=lambda key: (-len(of_key[key]), key))[:TEAMS_SHOWN]
+        named = [key for key in opened if key]
+        keys = sorted(named, key=lambda key: (-opened[key], key))[:TEAMS_SHOWN]
     return [
         BoardGroup(
             key=key,
-            open_count=len(of_key[key]),
-            due_count=sum(_is_due(f, now_ms) for f in of_key[key]),
-            breached_count=sum(f.breached for f in of_key[key]),
+            open_count=opened[key],
+            due_count=due[key],
+            breached_count=breached[key],
             satisfied=figures(day.rows[dimension].get(key, SatisfactionRow())).csat.satisfied,
         )
         for key in keys

@@ -12,6 +12,7 @@ from schemas.explanation import ComplaintHistory
 from schemas.policy import PolicySet
 from schemas.satisfaction import SatisfactionRow
 from schemas.view import CustomerCard
+from streams.views.commands import Commands
 from streams.views.facts import card_of, epoch_ms, facts_of, is_open
 from streams.views.keys import KEPT_OF_CUSTOMER, ViewKeys
 
@@ -32,8 +33,8 @@ class CustomerItem:
         """One view per customer."""
         return ("customer", self.card.customer_id)
 
-    def write(self, pipe: Any, keys: ViewKeys) -> None:
-        """Add the commands to a pipeline."""
+    def write(self, pipe: Commands, keys: ViewKeys) -> None:
+        """Add the commands to those of a round trip."""
         card = self.card
         pipe.set(keys.customer(card.customer_id), _encode(card))
         if card.last_at is not None:
@@ -52,15 +53,15 @@ class ComplaintItem:
         """One view per complaint."""
         return ("complaint", self.complaint.complaint_id)
 
-    def write(self, pipe: Any, keys: ViewKeys) -> None:
-        """Add the commands to a pipeline: the record, and the one list it stands in."""
+    def write(self, pipe: Commands, keys: ViewKeys) -> None:
+        """Add the commands: the record, and the one list it stands in."""
         complaint = self.complaint
         name = complaint.complaint_id
         card = card_of(complaint, self.customer_name)
         listed = keys.complaints_of(complaint.customer_id)
         pipe.set(keys.complaint(name), _encode(card))
         pipe.zadd(listed, {name: epoch_ms(complaint.opened_at)})
-        pipe.zremrangebyrank(listed, 0, -KEPT_OF_CUSTOMER - 1)
+        pipe.keep_newest(listed, KEPT_OF_CUSTOMER)
         if is_open(complaint):
             due = card.next_due_at
             pipe.zadd(keys.open, {name: "+inf" if due is None else epoch_ms(due)})
@@ -87,8 +88,8 @@ class HistoryItem:
         """One view per complaint."""
         return ("history", self.history.complaint_id)
 
-    def write(self, pipe: Any, keys: ViewKeys) -> None:
-        """Add the command to a pipeline."""
+    def write(self, pipe: Commands, keys: ViewKeys) -> None:
+        """Add the command to those of a round trip."""
         pipe.set(keys.history(self.history.complaint_id), _encode(self.history))
 
 
@@ -103,8 +104,8 @@ class PolicyItem:
         """One view per version."""
         return ("policy", self.policy.digest)
 
-    def write(self, pipe: Any, keys: ViewKeys) -> None:
-        """Add the command to a pipeline."""
+    def write(self, pipe: Commands, keys: ViewKeys) -> None:
+        """Add the command to those of a round trip."""
         pipe.set(keys.policy(self.policy.digest), _encode(self.policy))
 
 
@@ -122,8 +123,8 @@ class SatisfactionItem:
         window, hour, dimension, key = self.row_key
         return ("satisfaction", str(self.partition), window.value, str(hour), dimension.value, key)
 
-    def write(self, pipe: Any, keys: ViewKeys) -> None:
-        """Add the commands to a pipeline."""
+    def write(self, pipe: Commands, keys: ViewKeys) -> None:
+        """Add the commands to those of a round trip."""
         window, hour, dimension, key = self.row_key
         field = f"{self.partition}:{key}"
         pipe.hset(keys.satisfaction(window, hour, dimension), field, _encode(self.row))
@@ -143,8 +144,8 @@ class CountsItem:
         """One view per field."""
         return (self.hash_key, self.field)
 
-    def write(self, pipe: Any, keys: ViewKeys) -> None:
-        """Add the command to a pipeline."""
+    def write(self, pipe: Commands, keys: ViewKeys) -> None:
+        """Add the command to those of a round trip."""
         pipe.hset(self.hash_key, self.field, _encode(self.counts))
 
 

@@ -24,6 +24,7 @@ from schemas.policy import PolicySet
 from schemas.satisfaction import SatisfactionRow
 from schemas.view import CustomerCard, PartitionProgress
 from streams.views.backoff import Backoff
+from streams.views.commands import Commands
 from streams.views.facts import epoch_ms
 from streams.views.items import (
     ComplaintItem,
@@ -264,9 +265,11 @@ class ViewWriter:
         return {str(p): owned.progress(now) for p, owned in self._owned.items() if owned.complete}
 
     async def _write(self, items: Iterable[_Waiting], progress: Mapping[str, bytes]) -> None:
-        pipe = self.redis.pipeline(transaction=True)
+        commands = Commands()
         for _, (_, item) in items:
-            item.write(pipe, self.keys)
+            item.write(commands, self.keys)
+        pipe = self.redis.pipeline(transaction=True)
+        commands.fill(pipe)
         pipe.set(self.keys.partitions, self._partitions)
         if progress:
             pipe.hset(self.keys.progress, mapping=progress)
