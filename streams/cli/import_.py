@@ -25,7 +25,7 @@ AUTO = "auto"
 @click.option(
     "--format",
     "form",
-    type=click.Choice([AUTO, *Format]),
+    type=click.Choice([AUTO, *(form.value for form in Format)]),
     default=AUTO,
     show_default=True,
     help="Format of the files; auto tells by name, then by content.",

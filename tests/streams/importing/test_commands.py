@@ -37,6 +37,7 @@ def tickets(tmp_path: Path) -> Path:
 
 
 Captured = pytest.CaptureFixture[str]
+_NOT_SET = ("KAFKA_", "REDIS_", "MANYI_")
 
 
 def test_a_dry_run_tells_what_would_happen(tickets: Path, tmp_path: Path, capsys: Captured) -> None:
@@ -51,6 +52,14 @@ def test_a_dry_run_tells_what_would_happen(tickets: Path, tmp_path: Path, capsys
     (line,) = rejects.read_bytes().splitlines()
     assert orjson.loads(line)["where"] == f"{tickets}:4"
     assert orjson.loads(orjson.loads(line)["content"])["customer_email"] == "eve@example.com"
+
+
+def test_a_format_may_be_said(tmp_path: Path, capsys: Captured) -> None:
+    """A file whose name misleads is read as told; mails need no mapping."""
+    path = tmp_path / "export.csv"
+    path.write_text("From: ann@example.com\nMessage-ID: <1@x>\n\nHi", encoding="utf-8")
+    assert run(["import", str(path), "--format", "eml", "--dry-run"]) == ExitCode.OK
+    assert "1 read = 1 mapped" in capsys.readouterr().out
 
 
 def test_an_import_without_one_good_row_has_failed(tmp_path: Path) -> None:
@@ -187,6 +196,27 @@ def test_an_import_publishes_in_the_order_of_time(
     assert orjson.loads(command.value)["action"] == "resolve"
     assert dict(command.headers)["manyi-alerts"] == b"off"
     assert any(orjson.loads(mail.value)["id"] == "opened:1" for mail in mails)
+
+
+@pytest.mark.slow
+@pytest.mark.integration
+def test_where_nothing_runs_an_import_brings_its_own_worker(tmp_path: Path) -> None:
+    """No Kafka, no Redis, no demo: the rows of standard input end in tables and balanced books."""
+    environ = {name: value for name, value in os.environ.items() if name[:6] not in _NOT_SET}
+    environ["MANYI_RUNTIME_DIR"] = str(tmp_path)
+    words = ["import", "-", "--format", "csv", "--mapping", "helpdesk-export"]
+    done = subprocess.run(
+        [sys.executable, "-m", "streams.cli.main", *words],
+        env=environ,
+        input=TICKETS.encode(),
+        capture_output=True,
+        check=False,
+    )
+    shown = done.stdout.decode()
+    assert done.returncode == ExitCode.OK, done.stderr.decode()
+    assert "3 read = 2 mapped + 0 skipped + 1 rejected" in shown
+    assert "Published to a worker of its own" in shown
+    assert "It adds up" in shown
 
 
 @pytest.mark.integration
