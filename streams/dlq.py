@@ -72,8 +72,8 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
         return int(text) if text.isdigit() else 1
 
     def about(self, header: DeadLetterHeader) -> str:
-        """The text of one of the headers a refusal adds; empty where it is absent."""
-        for name, value in self.headers:
+        """The text of a header a refusal adds, the last one counts; empty where it is absent."""
+        for name, value in reversed(self.headers):
             if name == header.value:
                 return value.decode("utf-8", "replace")
         return ""
