@@ -11,7 +11,7 @@ from itertools import islice
 
 from rich.console import Console
 
-from streams.demo import until_settled
+from streams.demo import until_judged, until_settled
 from streams.importing.files import open_files, total_bytes
 from streams.importing.importer import Importer
 from streams.importing.job import ImportJob, Outcome
@@ -106,6 +106,7 @@ async def _report(
     total = sum(outcome.sent.values())
     console.print("Reading it …")
     settled = await until_settled(worker, SETTLE_SECONDS + total / SETTLED_RECORDS_PER_SECOND)
+    settled = settled and await until_judged(worker)
     reader = ViewReader(worker.redis, worker.settings.redis_prefix)
     books = await close_books(reader, outcome.sent)
     await print_tables(console, reader)

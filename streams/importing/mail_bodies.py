@@ -10,6 +10,7 @@ from email.policy import compat32
 from typing import Any, NamedTuple
 
 from schemas import limits
+from streams.importing.mail_headers import MailHeaders
 from streams.importing.mail_text import clean, decode, decode_words
 
 log = logging.getLogger(__name__)
@@ -38,10 +39,10 @@ class MailBodies(NamedTuple):
     is_raw: bool = False
 
 
-def read_bodies(raw: bytes, body: bytes) -> MailBodies:
-    """Read the parts of a mail; `body` is what follows its header. Never raises."""
+def read_bodies(headers: MailHeaders, body: bytes) -> MailBodies:
+    """Read the parts of a mail, given its header and what follows it. Never raises."""
     try:
-        return _read_parts(BytesParser(policy=compat32).parsebytes(raw))
+        return _read_parts(BytesParser(policy=compat32).parsebytes(headers.mime() + body))
     except Exception as error:
         # The parser raises dozens of types on malformed mails, and any of them costs the MIME only.
         log.debug("MIME of a mail cannot be read: %r", error)

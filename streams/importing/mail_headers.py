@@ -20,6 +20,7 @@ FIELD_BYTES = 65_536
 """Longest field: a list of a few hundred recipients. The rest of a longer one is not looked at."""
 
 _LINE = re.compile(rb"([^\r\n]*)(\r\n|\r|\n|\Z)")
+_ENVELOPE = re.compile(rb">?From [^:\s]")
 _FIELD = re.compile(rb"([!-9;-~]{1,80})[ \t]*:(.*)", re.DOTALL)
 _CHARSET = re.compile(rb"(?im)^content-type:(?:[^\r\n]|\r?\n[ \t])*?charset=\"?([\w.:-]+)")
 _BRACKETED = re.compile(r"<([^<>]+)>")
@@ -74,6 +75,11 @@ class MailHeaders(NamedTuple):
                 break
         return found[: limits.ADDRESSES]
 
+    def mime(self) -> bytes:
+        """Return the fields that say how the body is built, as a header of their own."""
+        lines = [f"{name}: {value}" for name, value in self.fields if name.startswith("content-")]
+        return "".join(f"{line}\n" for line in lines).encode("utf-8", "replace") + b"\n"
+
     def lowered(self) -> dict[str, str]:
         """Return the fields by name; repeated ones keep the first value."""
         first: dict[str, str] = {}
@@ -94,7 +100,7 @@ def split_mail(raw: bytes) -> tuple[MailHeaders, bytes]:
         if not line:
             body_at = end
             break
-        if not fields and line.startswith((b"From ", b">From ")):
+        if not fields and _ENVELOPE.match(line):
             envelope = decode(line[:400], None)
         elif line[:1] in b" \t" and fields:
             fields[-1].append(line)

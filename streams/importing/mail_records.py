@@ -55,7 +55,7 @@ def email_record(raw: bytes, own: OwnAddresses, source: str, now: datetime) -> R
     `now` is the time of the import: a later date is a broken clock.
     """
     headers, body = split_mail(raw)
-    bodies = read_bodies(raw, body)
+    bodies = read_bodies(headers, body)
     sender = next(iter(headers.addresses("from")), None)
     is_sent = sender is not None and own.has(sender.address)
     time = _time(headers, now)
@@ -74,7 +74,8 @@ def email_record(raw: bytes, own: OwnAddresses, source: str, now: datetime) -> R
     record["id"] = _id(record, raw)
     _add_report(record, bodies.report, headers)
     _add_customer(record, headers, sender, own, is_sent)
-    if "message_id" not in record and not record["customer"] and "references" not in record:
+    if not (record["message_id"] or record["references"] or record["in_reply_to"]):
+        # A mail of nobody, in no thread, is a conversation of its own: it must not get lost.
         record["conversation_id"] = record["id"]
     return {name: value for name, value in record.items() if value not in (None, "", [], {})}
 

@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.intake.outcomes import Accepted, Rejected, Skipped
+from agents.intake.settings import IntakeSettings
+from agents.intake.step import take_in
 from schemas.codec import decode_channel_record
 from schemas.common import Channel
+from schemas.interaction import Origin
 from streams.importing import mail_bodies
 from streams.importing.mail_headers import split_mail
 from streams.importing.mail_records import OwnAddresses, email_record
@@ -39,12 +43,19 @@ It is two weeks late.
 """
 
 
+def taken(record: dict[str, Any]) -> Accepted | Rejected | Skipped:
+    """Take a record in, as the worker does."""
+    raw = orjson.dumps(record)
+    return take_in(raw, [], Channel.EMAIL, NOW, Origin("mails", 0, 0), IntakeSettings())
+
+
 def record_of(raw: bytes, own: OwnAddresses = OWN) -> dict[str, Any]:
     """Make a record and see that intake takes it as it is."""
     record = email_record(raw, own, "mail", NOW)
     decoded = decode_channel_record(Channel.EMAIL, orjson.dumps(record), NOW)
     assert decoded.problems == ()
     assert decoded.unknown_fields == ()
+    assert isinstance(taken(record), Accepted)
     return record
 
 
@@ -220,6 +231,20 @@ def test_a_mail_without_an_id_gets_a_stable_one() -> None:
     assert len(record_of(overlong)["message_id"]) == 402
 
 
+def test_a_mail_of_nobody_is_a_conversation_of_its_own() -> None:
+    """Without sender, id and thread there is still a mail: intake must be able to keep it."""
+    record = record_of(b"Subject: Help\n\nIt broke.")
+    assert record["conversation_id"] == record["id"]
+    assert "conversation_id" not in record_of(PLAIN)
+
+
+def test_old_spellings_of_headers_are_read() -> None:
+    """A blank before the colon is allowed by RFC 822, and `From :` is no line of a mailbox."""
+    record = record_of(b"From : John <john@example.com>\nSubject  : Old\n\nHello")
+    assert record["from"] == {"address": "john@example.com", "name": "John"}
+    assert (record["subject"], record["text"]) == ("Old", "Hello")
+
+
 def test_what_pythons_parser_cannot_read_still_arrives() -> None:
     """Nesting too deep for the parser costs the MIME structure, not the mail."""
     depth = 1_000
@@ -227,8 +252,7 @@ def test_what_pythons_parser_cannot_read_still_arrives() -> None:
         b"Content-Type: multipart/mixed; boundary=b%d\n\n--b%d\n" % (n, n) for n in range(depth)
     )
     raw = b"From: a@example.com\nSubject: Deep\n" + nested + b"\nHelp"
-    _, body = split_mail(raw)
-    assert mail_bodies.read_bodies(raw, body).is_raw
+    assert mail_bodies.read_bodies(*split_mail(raw)).is_raw
     record = record_of(raw)
     assert record["subject"] == "Deep"
     assert record["text"].startswith("--b0")
