@@ -1,12 +1,22 @@
 """What the ledger keeps: firings, queued deliveries, what waits and what failed."""
 
 from datetime import UTC, datetime
+from enum import IntEnum
 
 import msgspec
 
 from schemas.alert import SlaAlert
 
 DETAIL_CHARS = 300
+
+
+class Taken(IntEnum):
+    """What the ledger made of an alert."""
+
+    REPEATED = 0
+    YES = 1
+    UNHEARD = 2
+    """The end of something that was quiet: nobody was told that it began."""
 
 
 class Firing(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,13 +22,18 @@ from streams.notifier.deliveries import (
     Delivery,
     FailedDelivery,
     Firing,
+    Taken,
     WaitingDelivery,
     as_bytes,
     failure_of,
     instant_of,
     read_waiting,
 )
+from streams.notifier.keys import LedgerKeys
 from streams.notifier.settings import NotifierSettings, transport_name
+
+FIRING_SECONDS = int(FIRING_LIMIT.total_seconds()) + 86_400
+"""How long what is known of a complaint's firings is kept: a day longer than they last."""
 
 
 class Ledger:
@@ -45,7 +50,7 @@ class Ledger:
     ) -> None:
         self._redis = redis
         self._settings = settings
-        self._prefix = f"{settings.redis_prefix}notifier:"
+        self._keys = LedgerKeys(settings.redis_prefix)
         self._stateful = tuple(stateful)
         self._queues = tuple(queues)
         self.transports = (*self._stateful, *self._queues)
@@ -68,48 +73,61 @@ class Ledger:
 
     async def register(
         self, alert: SlaAlert, change: Change, firing: Firing | None, now_ms: int
-    ) -> bool:
-        """Take an alert in: firings change, queues grow. False where it was taken in before.
+    ) -> Taken:
+        """Take an alert in: firings change, queues grow.
 
         A full queue does not take it; the alert is then listed as failed with reason `queue_full`.
         """
         raw = encode_json(alert)
         order = {
             "now": now_ms,
-            "prefix": self._prefix,
+            "prefix": self._keys.prefix,
             "id": alert.alert_id,
             "complaint": alert.complaint_id,
+            "clock": change.clock,
             "begins": change.begins or "",
             "ends": list(change.ends),
             "states": list(self._stateful),
             "queues": [] if alert.quiet else list(self._queues),
             "memory_s": self._settings.memory_seconds,
-            "firing_s": int(FIRING_LIMIT.total_seconds()) + 86_400,
+            "firing_s": FIRING_SECONDS,
             "waiting_max": self._settings.waiting_max,
         }
         taken, *full = await self._register(
-            keys=[f"{self._prefix}seen:{alert.alert_id}", self._firing_key(alert.complaint_id)],
+            keys=[
+                self._keys.seen(alert.alert_id),
+                self._keys.firing(alert.complaint_id),
+                self._keys.hushed(alert.complaint_id),
+            ],
             args=[json.dumps(order), raw, msgspec.json.encode(firing) if firing else b""],
         )
         for name in full:
             failure = failure_of(name.decode(), alert, "queue_full", "", 0, now_ms)
             await self._list_failed(failure)
-        return bool(taken)
+        return Taken(taken)
+
+    async def hush(self, complaint_id: str, clock: str) -> None:
+        """Note that a clock's alert was quiet: nobody needs to hear of its end either."""
+        key = self._keys.hushed(complaint_id)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.sadd(key, clock)
+        pipeline.expire(key, FIRING_SECONDS)
+        await pipeline.execute()
 
     async def end_clocks(self, complaint_id: str, clocks: Iterable[str], now_ms: int) -> int:
         """End every firing of the named clocks; how many there were."""
         starts = [f"{clock}/" for clock in clocks]
         if not starts:
             return 0
-        due = [self._due_key(name) for name in self._stateful]
+        due = [self._keys.due(name) for name in self._stateful]
         args: list[str | int] = [complaint_id, now_ms, len(starts), *starts, *due]
-        return int(await self._end(keys=[self._firing_key(complaint_id)], args=args))
+        return int(await self._end(keys=[self._keys.firing(complaint_id)], args=args))
 
     async def with_firings(self, complaint_ids: Sequence[str]) -> set[str]:
         """Those of the complaints that have firings, in one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
         for complaint_id in complaint_ids:
-            pipeline.exists(self._firing_key(complaint_id))
+            pipeline.exists(self._keys.firing(complaint_id))
         found = await pipeline.execute()
         return {name for name, exists in zip(complaint_ids, found, strict=True) if exists}
 
@@ -120,7 +138,7 @@ class Ledger:
         """Firings that are due to be sent; ours until their lease ends."""
         lease_ms = self.lease_of(now_ms)
         members: list[bytes] = await self._claim(
-            keys=[self._due_key(transport)],
+            keys=[self._keys.due(transport)],
             args=[now_ms, lease_ms, self._settings.alertmanager_batch],
         )
         if not members:
@@ -128,12 +146,12 @@ class Ledger:
         names = [member.decode().partition(" ") for member in members]
         pipeline = self._redis.pipeline(transaction=False)
         for complaint_id, _, name in names:
-            pipeline.hget(self._firing_key(complaint_id), name)
+            pipeline.hget(self._keys.firing(complaint_id), name)
         claimed = []
         for (complaint_id, _, name), entry in zip(names, await pipeline.execute(), strict=True):
             member = f"{complaint_id} {name}"
             if entry is None:  # forgotten since; another instance saw its end
-                await self._redis.zrem(self._due_key(transport), member)
+                await self._redis.zrem(self._keys.due(transport), member)
                 continue
             ended, _, body = entry.partition(b" ")
             claimed.append(
@@ -159,7 +177,7 @@ class Ledger:
         pipeline = self._redis.pipeline(transaction=False)
         for claim, next_ms in claims:
             await self._settle(
-                keys=[self._due_key(transport), self._firing_key(claim.complaint_id)],
+                keys=[self._keys.due(transport), self._keys.firing(claim.complaint_id)],
                 args=[
                     claim.member,
                     claim.lease_ms,
@@ -195,7 +213,7 @@ class Ledger:
     async def claim_queues(self, transport: str, now_ms: int, limit: int) -> list[str]:
         """Complaints with a delivery that is due; ours until the lease ends."""
         args = [now_ms, self.lease_of(now_ms), limit]
-        members = await self._claim(keys=[self._due_key(transport)], args=args)
+        members = await self._claim(keys=[self._keys.due(transport)], args=args)
         return [member.decode() for member in members]
 
     def lease_of(self, now_ms: int) -> int:
@@ -204,12 +222,12 @@ class Ledger:
 
     async def head(self, transport: str, complaint_id: str, lease_ms: int) -> Delivery | None:
         """The delivery that stands first in a complaint's queue; None where it is empty."""
-        raw = as_bytes(await self._redis.lindex(self._queue_key(transport, complaint_id), 0))
+        raw = as_bytes(await self._redis.lindex(self._keys.queue(transport, complaint_id), 0))
         if raw is None:
-            await self._redis.zrem(self._due_key(transport), complaint_id)
+            await self._redis.zrem(self._keys.due(transport), complaint_id)
             return None
         alert = msgspec.json.decode(raw, type=SlaAlert)
-        waiting = await self._redis.hget(self._waiting_key(transport), alert.alert_id)
+        waiting = await self._redis.hget(self._keys.waiting(transport), alert.alert_id)
         tried, first_ms, _ = read_waiting(as_bytes(waiting))
         return Delivery(
             transport=transport,
@@ -236,13 +254,13 @@ class Ledger:
         alert = delivery.alert
         note = f"{delivery.tried_count + 1} {delivery.first_at_ms} {error[:DETAIL_CHARS]}"
         pipeline = self._redis.pipeline(transaction=True)
-        pipeline.hset(self._waiting_key(delivery.transport), alert.alert_id, note)
-        pipeline.zadd(self._due_key(delivery.transport), {alert.complaint_id: next_ms}, xx=True)
+        pipeline.hset(self._keys.waiting(delivery.transport), alert.alert_id, note)
+        pipeline.zadd(self._keys.due(delivery.transport), {alert.complaint_id: next_ms}, xx=True)
         await pipeline.execute()
 
     async def release(self, transport: str, complaint_id: str, now_ms: int) -> None:
         """Give a claimed queue back at once, so that anybody can go on with it."""
-        await self._redis.zadd(self._due_key(transport), {complaint_id: now_ms}, xx=True)
+        await self._redis.zadd(self._keys.due(transport), {complaint_id: now_ms}, xx=True)
 
     # --- what people ask --------------------------------------------------------------------------
     # ---------------------------------------------------------------------------
@@ -251,7 +269,7 @@ class Ledger:
         """The newest deliveries that were given up, of all transports, newest first."""
         found: list[FailedDelivery] = []
         for name in self.transports:
-            rows = await self._redis.lrange(self._failed_key(name), 0, limit - 1)
+            rows = await self._redis.lrange(self._keys.failed(name), 0, limit - 1)
             found.extend(msgspec.json.decode(row, type=FailedDelivery) for row in rows)
         found.sort(key=lambda failure: failure.failed_at, reverse=True)
         return found[:limit]
@@ -260,7 +278,7 @@ class Ledger:
         """Deliveries of queue transports that wait, oldest first."""
         found: list[WaitingDelivery] = []
         for name in self._queues:
-            rows = await self._redis.hgetall(self._waiting_key(name))
+            rows = await self._redis.hgetall(self._keys.waiting(name))
             for alert_id, row in rows.items():
                 tried, since_ms, error = read_waiting(as_bytes(row))
                 found.append(
@@ -278,8 +296,8 @@ class Ledger:
     async def waiting_count(self, transport: str) -> int:
         """How many alerts of a queue wait, or how many firings a stateful transport repeats."""
         if transport in self._queues:
-            return int(await self._redis.hlen(self._waiting_key(transport)))
-        return int(await self._redis.zcard(self._due_key(transport)))
+            return int(await self._redis.hlen(self._keys.waiting(transport)))
+        return int(await self._redis.zcard(self._keys.due(transport)))
 
     # --- where reading began ----------------------------------------------------------------------
     # ------------------------------------------------------------------------
@@ -288,17 +306,16 @@ class Ledger:
         """Those of the partitions this ledger has read before, and not lost since."""
         if not partitions:
             return set()
-        found = await self._redis.mget([self._partition_key(name) for name in partitions])
+        found = await self._redis.mget([self._keys.partition(name) for name in partitions])
         return {name for name, mark in zip(partitions, found, strict=True) if mark}
 
     async def mark_partitions(self, partitions: Iterable[str]) -> None:
         """Note that these partitions are being read; kept for as long as alert ids are."""
         pipeline = self._redis.pipeline(transaction=False)
         for name in partitions:
-            pipeline.set(self._partition_key(name), b"1", ex=self._settings.memory_seconds // 2)
+            pipeline.set(self._keys.partition(name), b"1", ex=self._settings.memory_seconds // 2)
         await pipeline.execute()
 
-    # --- keys -------------------------------------------------------------------------------------
     # ---------------------------------------------------------------------------------------
 
     async def _take_off(self, delivery: Delivery, failure: bytes) -> bool:
@@ -306,10 +323,10 @@ class Ledger:
         transport = delivery.transport
         left = await self._pop(
             keys=[
-                self._queue_key(transport, alert.complaint_id),
-                self._waiting_key(transport),
-                self._due_key(transport),
-                self._failed_key(transport),
+                self._keys.queue(transport, alert.complaint_id),
+                self._keys.waiting(transport),
+                self._keys.due(transport),
+                self._keys.failed(transport),
             ],
             args=[
                 delivery.raw,
@@ -323,26 +340,8 @@ class Ledger:
         return int(left) > 0
 
     async def _list_failed(self, failure: FailedDelivery) -> None:
-        key = self._failed_key(failure.transport)
+        key = self._keys.failed(failure.transport)
         pipeline = self._redis.pipeline(transaction=True)
         pipeline.lpush(key, msgspec.json.encode(failure))
         pipeline.ltrim(key, 0, self._settings.failed_max - 1)
         await pipeline.execute()
-
-    def _firing_key(self, complaint_id: str) -> str:
-        return f"{self._prefix}firing:{complaint_id}"
-
-    def _due_key(self, transport: str) -> str:
-        return f"{self._prefix}due:{transport}"
-
-    def _queue_key(self, transport: str, complaint_id: str) -> str:
-        return f"{self._prefix}queue:{transport}:{complaint_id}"
-
-    def _waiting_key(self, transport: str) -> str:
-        return f"{self._prefix}waiting:{transport}"
-
-    def _failed_key(self, transport: str) -> str:
-        return f"{self._prefix}failed:{transport}"
-
-    def _partition_key(self, partition: str) -> str:
-        return f"{self._prefix}reading:{partition}"

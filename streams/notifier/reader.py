@@ -22,7 +22,7 @@ from schemas.alert import SlaAlert
 from schemas.codec import MalformedRecord, decode_as
 from schemas.complaint import Complaint
 from streams.notifier.deliverer import PATIENCE_MAX_SECONDS, PATIENCE_SECONDS
-from streams.notifier.deliveries import Firing
+from streams.notifier.deliveries import Firing, Taken
 from streams.notifier.ledger import Ledger
 from streams.notifier.observer import NotifierObserver
 from streams.notifier.settings import NotifierSettings
@@ -153,6 +153,7 @@ class AlertReader:
         if alert.quiet:
             self._observer.skipped("quiet")
             if not change.ends:
+                await self._ledger.hush(alert.complaint_id, change.clock)
                 return False
         firing = None
         if change.slot is not None and change.until is not None:
@@ -163,9 +164,11 @@ class AlertReader:
                 until_ms=int(change.until.timestamp() * 1000),
             )
         taken = await self._ledger.register(alert, change, firing, now_ms)
-        if not taken:
+        if taken is Taken.REPEATED:
             self._observer.skipped("repeated")
-        return taken
+        elif taken is Taken.UNHEARD and not alert.quiet:
+            self._observer.skipped("quiet")
+        return taken is Taken.YES
 
     async def _complaints(self, records: Sequence[Any]) -> None:
         """End the warnings of clocks that were met: no alert says so, but the complaint does."""

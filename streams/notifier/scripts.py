@@ -29,15 +29,20 @@ end
 REGISTER = (
     _END_FIRINGS
     + """
--- KEYS: seen, firing. ARGV: one JSON object. Returns {0} for a repeated alert, else {1, full…}.
+-- KEYS: seen, firing, hushed. ARGV: what to do (JSON), the alert, the firing it begins.
+-- Returns {0}: repeated; {2}: the end of what nobody was told; {1, names of full queues…}: taken.
 local a = cjson.decode(ARGV[1])
 local alert = ARGV[2]
 if not redis.call('SET', KEYS[1], '1', 'NX', 'EX', a.memory_s) then return {0} end
 local now = a.now
 local states = {}
 for i, name in ipairs(a.states) do states[i] = a.prefix .. 'due:' .. name end
-end_firings(KEYS[2], a.complaint, now, a.ends, states)
-if a.begins ~= '' then
+local ended = end_firings(KEYS[2], a.complaint, now, a.ends, states)
+if a.begins == '' and ended == 0 and redis.call('SISMEMBER', KEYS[3], a.clock) == 1 then
+  return {2}
+end
+if a.begins ~= '' then redis.call('SREM', KEYS[3], a.clock) end
+if a.begins ~= '' and #states > 0 then
   redis.call('HSET', KEYS[2], a.begins, '0 ' .. ARGV[3])
   redis.call('EXPIRE', KEYS[2], a.firing_s)
   for _, key in ipairs(states) do redis.call('ZADD', key, now, a.complaint .. ' ' .. a.begins) end

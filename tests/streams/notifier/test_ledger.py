@@ -215,6 +215,24 @@ async def test_a_quiet_recovery_still_ends_what_fires(ledger: Ledger) -> None:
     assert await ledger.waiting_count(HOOK) == 1
 
 
+@pytest.mark.parametrize("end", [AlertKind.RECOVERED, AlertKind.RETRACTED])
+async def test_the_end_of_a_quiet_alert_is_not_told(ledger: Ledger, end: AlertKind) -> None:
+    """Imported history breaks promises quietly; that they are settled later is no news either."""
+    await take_in(ledger, an_alert(quiet=True))
+    assert not await take_in(ledger, an_alert(end))
+    assert await ledger.waiting_count(HOOK) == 0
+    await take_in(ledger, an_alert(end, alert_id="other", target="total_resolution"))
+    assert await ledger.waiting_count(HOOK) == 1  # of that clock nothing was quiet
+
+
+async def test_what_was_told_is_ended_aloud_although_it_began_quietly(ledger: Ledger) -> None:
+    """A quiet warning and a loud breach: the end of the breach is told."""
+    await take_in(ledger, an_alert(AlertKind.WARNED, quiet=True))
+    await take_in(ledger, an_alert())
+    await take_in(ledger, an_alert(AlertKind.RECOVERED))
+    assert await ledger.waiting_count(HOOK) == 2
+
+
 async def test_partitions_are_known_once_marked(ledger: Ledger) -> None:
     """Reading begins at the committed offset only where the ledger was there before."""
     assert await ledger.known_partitions(["a/0", "a/1"]) == set()
