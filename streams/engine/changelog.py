@@ -75,7 +75,7 @@ class Changelog:
         records, self.read_to = await self._read(self.read_to, None, take)
         alive = 0
         for rows in self.lanes.values():
-            rows.wakeups.rebuild()
+            rows.wakeups.start_over()
             alive += len(rows.sealed)
         if overwritten:
             await self._write_again(overwritten)

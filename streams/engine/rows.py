@@ -54,6 +54,11 @@ class DecodedRows:
         if len(self._young) >= self._limit:
             self._old, self._young = self._young, {}
 
+    def discard(self, key: bytes) -> None:
+        """Forget a row: its bytes have changed."""
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
     def update(self, rows: Mapping[bytes, Any]) -> None:
         """Remember many rows at once (a batch, so it may exceed the limit by one batch)."""
         self._young.update(rows)
@@ -126,8 +131,10 @@ class LaneRows:
             self.forget(key)
             return True
         applied = applied_of(value)
-        if mine is not None and applied < applied_of(mine):
-            return False
+        if mine is not None:
+            if applied < applied_of(mine):
+                return False
+            self._decoded.discard(key)  # rows kept from before may be decoded already
         self.sealed[key] = value
         self.applied = max(self.applied, applied)
         self.largest = max(self.largest, len(value))
@@ -177,5 +184,6 @@ class LaneRows:
 
     def forget(self, key: bytes) -> None:
         """Drop a deleted row whose tombstone is in the changelog."""
+        self._decoded.discard(key)
         self.sealed.pop(key, None)
         self.deleted_at_ms.pop(key, None)

@@ -33,8 +33,13 @@ class Wakeups:
         """Entries, stale ones included."""
         return len(self._heap)
 
+    def start_over(self) -> None:
+        """Forget what was taken, too: the lane was restored, and somebody else may have been here."""
+        self._taken.clear()
+        self.rebuild()
+
     def rebuild(self) -> None:
-        """Start over from the rows (after a restore, or when too many entries are stale)."""
+        """Collect the times anew from the rows: too many entries are stale."""
         taken = self._taken
         self._heap = [
             (wake, key)

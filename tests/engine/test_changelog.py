@@ -99,6 +99,21 @@ async def test_only_the_tail_is_read_when_rows_were_kept() -> None:
     assert worker.counts() == {"a": 3, "b": 4}
 
 
+async def test_kept_rows_give_way_to_newer_ones_in_the_tail() -> None:
+    """Rows read before the rebalance must not survive, decoded, what somebody else wrote since."""
+    producer = Producer()
+    away, owner = Worker(producer), Worker(producer)
+    await away.write(3, "a", "b")
+    assert away.rows().get(ROWS, b"ra") == Row(3)
+    await owner.changelog.restore()
+    await owner.write(7, "a")
+    await owner.changelog.write(b"", {b"rb": seal(8, NEVER, b"")}, {b"rb": None})
+    await away.changelog.restore()
+    assert away.rows().get(ROWS, b"ra") == Row(7)
+    assert away.rows().get(ROWS, b"rb") is None
+    assert away.rows().applied == 8
+
+
 async def test_the_end_of_the_last_batch_is_read_although_the_broker_understates_it() -> None:
     """Tansu answers with the start of the last batch; nothing of that batch may be missed."""
     producer = Producer()

@@ -67,3 +67,5 @@ def test_a_restored_lane_knows_its_times() -> None:
     assert wakeups.take_due(10, 10) == [(b"rc", 3), (b"ra", 5)]
     wakeups.rebuild()
     assert wakeups.take_due(10, 10) == []
+    wakeups.start_over()
+    assert wakeups.take_due(10, 10) == [(b"rc", 3), (b"ra", 5)]
