@@ -53,6 +53,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("audit", "Recompute everything from the log and compare"),
         Entry("explain", "Tell why a complaint, a clock or an alert is as it is"),
         Entry("whatif", "Apply another policy to what really happened"),
+        Entry("suggest", "Measure which promises history would have kept"),
     ),
 }
 

@@ -1,0 +1,129 @@
+"""One what-if from beginning to end: read the history once, judge it under every policy."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import uvloop
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.selfcheck import SelfCheck, check
+from agents.complaints.sla.whatif import Case, PolicyRun, run_policy
+from schemas.policy import PolicySet
+from streams.errors import ExitCode, UserError
+from streams.importing.files import total_bytes
+from streams.importing.mappings import load_mapping
+from streams.policy_files import require_policy
+from streams.settings import load_settings
+from streams.whatif.sources import TOPIC, History, read_history
+from streams.whatif.topic import read_topic
+
+CASES_A_STEP = 500
+BUILT_IN = "built in"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A history and its verdicts under every policy, in the order they were named."""
+
+    history: History
+    policies: list[PolicySet]
+    runs: list[PolicyRun]
+    zone: ZoneInfo
+    self_check: SelfCheck | None
+
+
+def judge(
+    sources: Sequence[str],
+    policies: Sequence[Path],
+    *,
+    mapping: str | None,
+    until: datetime | None,
+    zone: ZoneInfo | None,
+    errors: Console,
+) -> Judged:
+    """Read the history and judge it. Raises UserError for what the user can mend."""
+    sets = [require_policy(path) for path in policies] or [require_policy(None)]
+    names = _names(policies) or [BUILT_IN]
+    shown_zone = zone or ZoneInfo(sets[0].timezone)
+    bars = Progress(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+        TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
+        console=errors, transient=True, disable=not errors.is_terminal,
+    )  # fmt: skip
+    with bars:
+        history = _read(sources, sets[0], mapping, bars)
+        if until is not None:
+            history.until = until
+        _note_reopening(history, sets)
+        runs = []
+        for policy_set, name in zip(sets, names, strict=True):
+            plan = Plan(policy_set)
+            cases = _counting(history.cases, bars, f"Judging under {name}")
+            runs.append(run_policy(cases, plan, name, history.until, shown_zone))
+    return Judged(
+        history=history,
+        policies=sets,
+        runs=runs,
+        zone=shown_zone,
+        self_check=_self_check(history, sets, runs),
+    )
+
+
+def _read(sources: Sequence[str], first: PolicySet, mapping: str | None, bars: Progress) -> History:
+    started = time.monotonic()
+    is_topic = TOPIC in sources
+    if is_topic and len(sources) > 1:
+        raise UserError("The log and files cannot be mixed", "Name one source", ExitCode.USAGE)
+    total = None if is_topic else total_bytes([path for path in sources if Path(path).exists()])
+    task = bars.add_task("Reading", total=total, pace="")
+
+    def tell(what: str, count: int) -> None:
+        seconds = max(time.monotonic() - started, 0.001)
+        bars.update(task, pace=f"{count:,} {what}, {count / seconds:,.0f}/s")
+
+    if is_topic:
+        return uvloop.run(read_topic(load_settings(), first, tell))
+    given = load_mapping(mapping) if mapping else None
+    return read_history(sources, first, given, tell, lambda count: bars.advance(task, count))
+
+
+def _counting(cases: Sequence[Case], bars: Progress, what: str) -> Iterator[Case]:
+    task = bars.add_task(what, total=len(cases), pace="")
+    for number, case in enumerate(cases):
+        if number % CASES_A_STEP == 0:
+            bars.update(task, completed=number)
+        yield case
+    bars.update(task, completed=len(cases))
+
+
+def _names(policies: Sequence[Path]) -> list[str]:
+    """Short names that tell the files apart."""
+    short = [path.stem for path in policies]
+    return short if len(set(short)) == len(short) else [str(path) for path in policies]
+
+
+def _note_reopening(history: History, sets: Sequence[PolicySet]) -> None:
+    if len({one.reopen_within_seconds for one in sets}) > 1:
+        history.notes.append(
+            "The policies differ in reopen_within: which message belongs to which complaint is "
+            "told by the first"
+        )
+
+
+def _self_check(
+    history: History, sets: Sequence[PolicySet], runs: Sequence[PolicyRun]
+) -> SelfCheck | None:
+    """Production's verdicts beside those of the policy that gave most of them."""
+    if not history.published:
+        return None
+    checks = [
+        check(run, policy_set.digest, history.published)
+        for run, policy_set in zip(runs, sets, strict=True)
+    ]
+    return max(checks, key=lambda one: one.compared)
