@@ -63,7 +63,7 @@ class MailHeaders(NamedTuple):
             ids = _BRACKETED.findall(value) or (
                 words if len(words) == 1 else [word for word in words if "@" in word]
             )
-            found += [clean(_SPACE.sub("", one), limits.MESSAGE_ID) for one in ids]
+            found += [clean(_SPACE.sub("", one).strip("<>"), limits.MESSAGE_ID) for one in ids]
         return list(dict.fromkeys(one for one in found if one))[-most:]
 
     def addresses(self, name: str) -> list[MailAddress]:
