@@ -5,7 +5,7 @@ import contextlib
 import os
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import takewhile
@@ -31,6 +31,8 @@ MOST_EVENTS = 10_000_000
 """A demo left running over a long weekend ends its traffic here, not its worker."""
 SETTLE_SECONDS = 60.0
 SETTLE_POLL_SECONDS = 0.2
+JUDGE_SECONDS = 60.0
+"""History is left alone for some seconds before its running clocks are judged."""
 LINE_SECONDS = 5.0
 QUIET = [("manyi-alerts", b"off")]
 
@@ -157,8 +159,7 @@ async def until_ready(worker: Worker) -> None:
     ready = asyncio.Event()
 
     async def look() -> None:
-        while not worker.ready:
-            await asyncio.sleep(SETTLE_POLL_SECONDS)
+        await _until(lambda: worker.ready)
         ready.set()
 
     task = asyncio.create_task(look())
@@ -172,10 +173,27 @@ async def until_settled(worker: Worker, seconds: float = SETTLE_SECONDS) -> bool
     """Wait until everything sent is read, applied and shown; False when it takes too long."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(seconds):
-            while not await worker.settled():
-                await asyncio.sleep(SETTLE_POLL_SECONDS)
+            await _until(worker.settled)
             return True
     return False
+
+
+async def until_judged(worker: Worker, seconds: float = JUDGE_SECONDS) -> bool:
+    """Wait until running clocks of a history have their verdicts; False when it takes too long."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await _until(worker.judged)
+            return await until_settled(worker, seconds)
+    return False
+
+
+async def _until(is_so: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Ask until it is so: what is asked about lives in other processes, which tell no event."""
+    while True:
+        answer = is_so()
+        if answer if isinstance(answer, bool) else await answer:
+            return
+        await asyncio.sleep(SETTLE_POLL_SECONDS)
 
 
 async def run_demo(options: DemoOptions, console: Console) -> Books:

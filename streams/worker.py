@@ -15,11 +15,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import mode
-from prometheus_client import CollectorRegistry
 from redis.asyncio import Redis
 
 from agents.complaints.rules import ComplaintRules
-from agents.complaints.settle import Rulebook
+from agents.complaints.settle import HISTORY_SETTLE, Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.yaml_reader import PolicyError
 from agents.intake.settings import IntakeSettings
@@ -33,7 +32,14 @@ from streams.engine import Effect, EngineSettings
 from streams.errors import ExitCode, UserError
 from streams.http import Services, install
 from streams.identity import IdentityIndex
+from streams.metrics import Metrics
 from streams.notifier import Notifier, NotifierSettings
+from streams.observers import (
+    EngineMetrics,
+    NotifierMetrics,
+    PipelineMetrics,
+    ViewMetrics,
+)
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
 from streams.pipeline.intake import IntakePipeline
 from streams.pipeline.tables import CUSTOMERS_STAGE
@@ -121,7 +127,9 @@ class Worker:
         self.settings = settings
         self._directory = TemporaryDirectory(prefix="manyi-", dir=settings.data_dir)
         self.redis: Redis = Redis.from_url(settings.redis_url)
+        self.metrics = Metrics()
         self.live = LiveViews(self._writer)
+        self.live.judged_by(policy)
         self.views = self.live.writer
         self.app = create_app(
             settings.bootstrap_servers,
@@ -129,14 +137,16 @@ class Worker:
             port=settings.port,
             directory=Path(self._directory.name),
         )
-        self.registry = CollectorRegistry()
+        counted = PipelineMetrics(self.metrics)
+        self.engine_metrics = EngineMetrics(self.metrics)
         self.identity = IdentityIndex(self.redis, settings.redis_prefix)
         self.intake = IntakeSettings(default_region=settings.default_region)
         self.topology: Topology = build(
             self.app,
             engine_settings(settings),
-            IntakePipeline(self.identity, self.intake, self.live),
-            CustomerPipeline(Rulebook(Plan(policy), ComplaintRules()), self.live),
+            IntakePipeline(self.identity, self.intake, self.live, counted),
+            CustomerPipeline(Rulebook(Plan(policy), ComplaintRules()), self.live, counted),
+            self.engine_metrics,
         )
         self.engine = self.topology.engine
         self.engine.add_listener(self.live)
@@ -145,7 +155,7 @@ class Worker:
         )
         alerts = notifier_settings(settings, terminal=terminal)
         install(self.app, self._http())
-        self.notifier = Notifier(alerts, self.redis)
+        self.notifier = Notifier(alerts, self.redis, observer=NotifierMetrics(self.metrics))
         for service in (self.engine, self.deadlines, _Views(self)):
             self.app.service(service)
         if settings.alerts and alerts.sends:
@@ -157,7 +167,8 @@ class Worker:
             reader=ViewReader(self.redis, settings.redis_prefix),
             publish=self.give_command,
             not_ready=self.not_ready,
-            registry=self.registry,
+            registry=self.metrics.registry,
+            metrics=self.metrics,
             customer_of=self.identity.customer_of,
             intake=self.intake,
             timezone=settings.timezone,
@@ -182,7 +193,11 @@ class Worker:
     def _writer(self, source: RebuildSource) -> ViewWriter:
         settings = self.settings
         return ViewWriter(
-            self.redis, settings.redis_prefix, partitions=settings.partitions, source=source
+            self.redis,
+            settings.redis_prefix,
+            partitions=settings.partitions,
+            source=source,
+            observer=ViewMetrics(self.metrics),
         )
 
     @property
@@ -213,9 +228,11 @@ class Worker:
     async def progress(self) -> None:
         """Tell the views how far every customer partition has been read."""
         lag = await self.engine.lag()
+        self.engine_metrics.lag({(tp.topic, tp.partition): count for tp, count in lag.items()})
         for tp, lane in list(self.engine.lanes.items()):
             if lane.stage.name == CUSTOMERS_STAGE and lane.restored:
                 through = self.deadlines.read_through_ms(lane)
+                self.engine_metrics.read_through(lane.partition, max(0, through) / 1000)
                 self.live.progressed(
                     lane.partition,
                     lane.next_offset - 1,
@@ -231,7 +248,18 @@ class Worker:
         if any((await self.engine.lag()).values()) or self.views.incomplete:
             return False
         await self.views.flush()
-        return not self.views.pending
+        return not self.views.pending and not self.views.incomplete
+
+    def judged(self) -> bool:
+        """Whether no clock of this worker waits for a verdict that is due, history's included."""
+        now_ms = datetime.now(UTC).timestamp() * 1000
+        soon_ms = now_ms + HISTORY_SETTLE.total_seconds() * 1000
+        wakes = (
+            lane.wakeups.next_at_ms()
+            for lane in self.engine.lanes.values()
+            if lane.stage.name == CUSTOMERS_STAGE
+        )
+        return all(wake is None or wake > soon_ms for wake in wakes)
 
 
 class _Views(mode.Service):

@@ -42,22 +42,13 @@ class Oracle(Struct):
             result = step(row, event, self.rulebook, reread=reread)
         except Exception:
             self.failed += 1
+            self._count(event, "rejected")
             return
         self.customers[event.customer_id] = result.state
         if result.state is not row:
             at = wake_at(result.state)
             self.wakes[event.customer_id] = None if at is None else at.timestamp()
-        name = (
-            event.channel.value
-            if isinstance(event, Interaction)
-            else "commands"
-            if isinstance(event, CommandGiven)
-            else None
-        )
-        if name is not None:
-            counts = self.counts.counts.setdefault(name, {})
-            outcome = result.admission.value
-            counts[outcome] = counts.get(outcome, 0) + 1
+        self._count(event, result.admission.value)
         board = TallyBoard()
         for effect in result.effects:
             match effect:
@@ -70,6 +61,16 @@ class Oracle(Struct):
                 case RejectCommand():
                     self.rejected_commands += 1
         board.flush(self.tables)
+
+    def _count(self, event: CustomerEvent, outcome: str) -> None:
+        if isinstance(event, Interaction):
+            name = event.channel.value
+        elif isinstance(event, CommandGiven):
+            name = "commands"
+        else:
+            return
+        counts = self.counts.counts.setdefault(name, {})
+        counts[outcome] = counts.get(outcome, 0) + 1
 
     def _reread(self, event: Interaction) -> bool:
         origin = event.origin

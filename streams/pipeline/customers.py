@@ -40,6 +40,9 @@ FAILURES_TOLERATED = 20
 dead letter, a run of them is a broken release, and a broken release must not turn the whole log
 into dead letters."""
 FAILURES_AMONG = 1_000
+REJECTED = "rejected"
+"""How an event that the step could not fold is counted, so that the accounting adds up."""
+
 DEADLINE_NAMESPACE = UUID("b0c7a4de-9a52-5d1f-8a3e-8f1f7a2c9d10")
 DETAIL = 2_000
 """Characters of a traceback kept in a dead letter's header."""
@@ -129,13 +132,14 @@ class _Fold:
         except Exception:
             log.exception("the customer step failed on %s@%s", self.batch.topic, record.offset)
             self._reject(record, "step_failed", traceback.format_exc()[-DETAIL:])
+            self._count(event, REJECTED)
             self.pipeline.note_failure(failed=True)
             return
         self.pipeline.note_failure(failed=False)
         if result.state is not row:
             self._keep(key, result.state)
             self._note_histories(row, result.state)
-        self._count(event, result)
+        self._count(event, result.admission.value)
         self._act(record, result)
 
     def _was_read(self, event: CustomerEvent) -> bool:
@@ -163,7 +167,7 @@ class _Fold:
             if id(state) not in known:
                 self.histories[state.complaint.complaint_id] = state
 
-    def _count(self, event: CustomerEvent, result: Step) -> None:
+    def _count(self, event: CustomerEvent, outcome: str) -> None:
         if isinstance(event, Interaction):
             name = event.channel.value
             if not event.quiet:
@@ -173,7 +177,6 @@ class _Fold:
         else:
             return
         counts = self.counts.counts.setdefault(name, {})
-        outcome = result.admission.value
         counts[outcome] = counts.get(outcome, 0) + 1
         self.outcomes[name, outcome] += 1
 
