@@ -55,7 +55,8 @@ def remember(seen: Mapping[str, Seen], interaction: Interaction) -> dict[str, Se
     `SEEN_IDS`."""
     received_s = int(interaction.received_at.timestamp())
     kept = dict(seen)
-    kept.pop(interaction.interaction_id, None)
+    if interaction.interaction_id in kept:  # it goes to the end, where the newest stand
+        del kept[interaction.interaction_id]
     kept[interaction.interaction_id] = Seen(
         -1 if interaction.revision is None else interaction.revision,
         interaction.body_hash,
@@ -63,8 +64,7 @@ def remember(seen: Mapping[str, Seen], interaction: Interaction) -> dict[str, Se
     )
     oldest_s = received_s - SEEN_DAYS * 86_400
     # A dict keeps the order of arrival, so the old ones stand in front.
-    while len(kept) > 1:
-        first = next(iter(kept))
+    while (first := next(iter(kept))) != interaction.interaction_id:
         if kept[first].received_s >= oldest_s and len(kept) <= SEEN_IDS:
             break
         del kept[first]

@@ -5,8 +5,8 @@ whenever and however often it is replayed.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from datetime import datetime, timedelta
-from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -69,6 +69,8 @@ def step(
 def wake_at(state: CustomerState) -> datetime | None:
     """When the deadline service shall wake this customer: the next clock, or a command still
     waiting."""
+    if not state.complaints and not state.pending:
+        return None
     wakes = [next_wake(state.complaints)]
     wakes += [given.received_at + timedelta(seconds=PENDING_SECONDS) for given in state.pending]
     return min(filter(None, wakes), default=None)
@@ -81,35 +83,41 @@ def _interaction(
     if not admission.is_news:
         return Step(state, (), admission)
     corrected = admission is Admission.CORRECTED
-    state, changes = _profiled(state, interaction)
+    # One copy per event, filled in place: nobody else has seen it, and its lists are never changed.
+    state = copy(state)
+    changes = _take_profile(state, interaction)
     labels = labels_for(state, interaction)
-    state = _kept(state, interaction, corrected)
+    _keep(state, interaction, corrected)
     effects: list[Effect] = []
     if not corrected:
         effects.append(Tally(Measure.INTERACTIONS, interaction.occurred_at, labels_of(labels)))
-    threads, counted, thread = keep_conversation(state.threads, interaction, labels)
-    state = replace(keep_amount(state, interaction), threads=threads)
+    state.threads, counted, thread = keep_conversation(state.threads, interaction, labels)
     effects += counted
+    state = keep_amount(state, interaction)
     state, counted = follow_conversation(state, thread)
     effects += counted
     state, counted = keep_score(state, interaction, labels, thread)
     effects += counted
     if changes:
-        complaints, more = profile_changed(state.complaints, interaction, changes, rulebook)
-        state = replace(state, complaints=complaints)
+        state.complaints, more = profile_changed(state.complaints, interaction, changes, rulebook)
         effects += more
-    complaints, more = take_interaction(state, interaction, thread, labels, rulebook)
-    opened = len({c.complaint.complaint_id for c in complaints} - _ids(state.complaints))
-    state = replace(state, complaints=complaints, complaint_count=state.complaint_count + opened)
+    before = state.complaints
+    state.complaints, more = take_interaction(state, interaction, thread, labels, rulebook)
     effects += more
-    if opened and state.pending:
-        state, more = _retry_pending(state, rulebook)
-        effects += more
+    opened = _opened_count(before, state.complaints)
+    if opened:
+        state.complaint_count += opened
+        if state.pending:
+            state, more = _retry_pending(state, rulebook)
+            effects += more
     return Step(state, effects, admission)
 
 
-def _ids(complaints: Sequence[ComplaintState]) -> set[str]:
-    return {c.complaint.complaint_id for c in complaints}
+def _opened_count(before: Sequence[ComplaintState], after: Sequence[ComplaintState]) -> int:
+    if after is before or not after:
+        return 0
+    known = {c.complaint.complaint_id for c in before}
+    return sum(c.complaint.complaint_id not in known for c in after)
 
 
 def labels_for(state: CustomerState, interaction: Interaction) -> Labels:
@@ -124,18 +132,16 @@ def labels_for(state: CustomerState, interaction: Interaction) -> Labels:
     )
 
 
-def _profiled(
-    state: CustomerState, interaction: Interaction
-) -> tuple[CustomerState, dict[str, str]]:
+def _take_profile(state: CustomerState, interaction: Interaction) -> dict[str, str]:
     """Take over what the publisher says of the customer; the newest by event time holds.
 
-    Returns the state and what changed for the promises (tier, region).
+    Fills `state`, which must be the caller's own; returns what changed for the promises (tier,
+    region).
     """
     at = interaction.occurred_at
-    updates: dict[str, Any] = {}
     changes: dict[str, str] = {}
     if interaction.customer_name and (state.name_at is None or at >= state.name_at):
-        updates |= {"name": interaction.customer_name, "name_at": at}
+        state.name, state.name_at = interaction.customer_name, at
     said = interaction.customer_profile
     if said is not None and (state.profile_at is None or at >= state.profile_at):
         old = state.profile
@@ -149,33 +155,35 @@ def _profiled(
             changes["tier"] = str(new.tier)
         if new.region != old.region:
             changes["region"] = str(new.region)
-        updates |= {"profile": new, "profile_at": at}
-    return (replace(state, **updates) if updates else state), changes
+        state.profile, state.profile_at = new, at
+    return changes
 
 
-def _kept(state: CustomerState, interaction: Interaction, corrected: bool) -> CustomerState:
-    """Note the interaction in memory, handles, channel use and timeline."""
+def _keep(state: CustomerState, interaction: Interaction, corrected: bool) -> None:
+    """Note the interaction in memory, handles, channel use and timeline of the caller's own
+    `state`."""
     at = interaction.occurred_at
-    channels = dict(state.channels)
-    use = channels.get(interaction.channel)
+    use = state.channels.get(interaction.channel)
     if use is None:
-        channels[interaction.channel] = ChannelUse(at, at, 1)
+        use = ChannelUse(at, at, 1)
     else:
-        channels[interaction.channel] = ChannelUse(
-            min(use.first_at, at), max(use.last_at, at), use.count + (not corrected)
+        use = ChannelUse(
+            at if at < use.first_at else use.first_at,
+            at if at > use.last_at else use.last_at,
+            use.count + (not corrected),
         )
+    state.channels = {**state.channels, interaction.channel: use}
     new_handles = [handle for handle in interaction.handles if handle not in state.handles]
-    return replace(
-        state,
-        seen=remember(state.seen, interaction),
-        handles=[*state.handles, *new_handles][:HANDLES] if new_handles else state.handles,
-        channels=channels,
-        interaction_count=state.interaction_count + (not corrected),
-        first_at=min(filter(None, (state.first_at, at))),
-        last_at=max(filter(None, (state.last_at, at))),
-        last_received_at=interaction.received_at,
-        timeline=place(state.timeline, entry_of(interaction), corrected=corrected),
-    )
+    if new_handles:
+        state.handles = [*state.handles, *new_handles][:HANDLES]
+    state.seen = remember(state.seen, interaction)
+    state.interaction_count += not corrected
+    if state.first_at is None or at < state.first_at:
+        state.first_at = at
+    if state.last_at is None or at > state.last_at:
+        state.last_at = at
+    state.last_received_at = interaction.received_at
+    state.timeline = place(state.timeline, entry_of(interaction), corrected=corrected)
 
 
 def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook) -> Step:

@@ -39,16 +39,14 @@ def keep_conversation(
     thread = find_thread(threads, interaction)
     if thread is None:
         thread = Thread(key=interaction.conversation_key or interaction.interaction_id)
-    others = [other for other in threads if other is not thread and other.key != thread.key]
+    kept = [other for other in threads if other.key != thread.key]
     thread = _with_turn(thread, turn, interaction, labels)
-    counted = _count(thread, others, labels)
-    tallies = _difference(thread.counted, counted)
-    moved = counted is not None and (
-        thread.counted is None or thread.counted.contact_at != counted.contact_at
-    )
-    thread = replace(thread, counted=counted)
-    kept = [*others, thread]
-    if moved:  # a contact learned late may be what makes a later one a repeat
+    before = thread.counted
+    counted = thread.counted = _count(thread, kept, labels)
+    tallies = _difference(before, counted)
+    kept.append(thread)
+    if counted is not None and (before is None or before.contact_at != counted.contact_at):
+        # a contact learned late may be what makes a later one a repeat
         kept = [_recount(other, kept, tallies) for other in kept]
         thread = kept[-1]
     return kept[-THREADS:], tallies, thread
@@ -69,11 +67,15 @@ def _recount(thread: Thread, threads: Sequence[Thread], tallies: list[Tally]) ->
 def find_thread(threads: Sequence[Thread], interaction: Interaction) -> Thread | None:
     """The conversation an interaction belongs to; an answer that names none goes to the newest
     unanswered one."""
-    keys = {interaction.conversation_key, *interaction.parent_keys} - {None}
-    for thread in reversed(threads):
-        if thread.key in keys:
-            return thread
-    if not keys and interaction.contact_at is None and interaction.response_at is not None:
+    if not threads:
+        return None
+    key = interaction.conversation_key
+    keys = [*interaction.parent_keys, key] if key is not None else interaction.parent_keys
+    if keys:
+        for thread in reversed(threads):
+            if thread.key in keys:
+                return thread
+    elif interaction.contact_at is None and interaction.response_at is not None:
         for thread in reversed(threads):
             if thread.counted is not None and thread.counted.response_seconds is None:
                 return thread
@@ -87,15 +89,18 @@ def _with_turn(thread: Thread, turn: Turn, interaction: Interaction, labels: Lab
         len(turns) > THREAD_TURNS
     ):  # the first ones decide the first response, the last ones what is open
         turns = turns[: THREAD_TURNS // 2] + turns[-THREAD_TURNS // 2 :]
-    last_at = max(filter(None, (thread.last_at, interaction.occurred_at)))
-    return replace(
-        thread,
+    last_at, refs = thread.last_at, interaction.matter_refs
+    return Thread(
+        key=thread.key,
         category=thread.category or labels.category,
         channel=thread.channel or (labels.channel if turn.contact_at else ""),
         team=labels.team or thread.team,
-        matter_refs=list(dict.fromkeys([*thread.matter_refs, *interaction.matter_refs])),
+        matter_refs=list(dict.fromkeys(thread.matter_refs + refs)) if refs else thread.matter_refs,
         turns=turns,
-        last_at=last_at,
+        last_at=interaction.occurred_at
+        if last_at is None
+        else max(last_at, interaction.occurred_at),
+        counted=thread.counted,
     )
 
 
@@ -111,11 +116,12 @@ def _count(thread: Thread, others: Sequence[Thread], labels: Labels) -> CountedR
     ]
     return CountedResponse(
         contact_at=contact_at,
-        labels=replace(
-            labels,
-            channel=thread.channel or labels.channel,
-            team=thread.team,
-            category=thread.category,
+        labels=Labels(
+            thread.channel or labels.channel,
+            thread.team,
+            thread.category,
+            labels.region,
+            labels.tier,
         ),
         repeat=_repeats(thread, others, contact_at),
         response_seconds=(min(answers) - contact_at).total_seconds() if answers else None,
@@ -123,14 +129,19 @@ def _count(thread: Thread, others: Sequence[Thread], labels: Labels) -> CountedR
 
 
 def _repeats(thread: Thread, threads: Sequence[Thread], contact_at: datetime) -> bool:
+    if not thread.category and not thread.matter_refs:
+        return False  # it names no matter, so it repeats none
     earliest = contact_at - REPEAT_WITHIN
-    return any(
-        other.key != thread.key
-        and other.counted is not None
-        and earliest <= other.counted.contact_at < contact_at
-        and is_same_matter(thread, other)
-        for other in threads
-    )
+    for other in threads:
+        counted = other.counted
+        if (
+            counted is not None
+            and earliest <= counted.contact_at < contact_at
+            and other.key != thread.key
+            and is_same_matter(thread, other)
+        ):
+            return True
+    return False
 
 
 def is_same_matter(one: Thread, other: Thread) -> bool:
