@@ -129,7 +129,6 @@ class Worker:
         self.redis: Redis = Redis.from_url(settings.redis_url)
         self.metrics = Metrics()
         self.live = LiveViews(self._writer)
-        self.live.judged_by(policy)
         self.views = self.live.writer
         self.app = create_app(
             settings.bootstrap_servers,
