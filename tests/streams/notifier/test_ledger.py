@@ -163,6 +163,34 @@ async def test_a_postponed_delivery_waits_and_remembers(ledger: Ledger) -> None:
     assert await ledger.claim_queues(HOOK, NOW + 2_000, 10) == [complaint]
 
 
+async def test_news_of_a_complaint_does_not_cut_a_wait_short(ledger: Ledger) -> None:
+    """A second alert joins the queue; the first is neither sent twice nor before its time."""
+    await take_in(ledger, an_alert())
+    (complaint,) = await ledger.claim_queues(HOOK, NOW, 10)
+    await take_in(ledger, an_alert(AlertKind.RECOVERED), NOW + 1)
+    assert await ledger.claim_queues(HOOK, NOW + 2, 10) == []
+    delivery = await ledger.head(HOOK, complaint, NOW)
+    assert delivery is not None
+    await ledger.postpone(delivery, "HTTP 503", NOW + 60_000)
+    await take_in(ledger, an_alert(AlertKind.ESCALATED), NOW + 3)
+    assert await ledger.claim_queues(HOOK, NOW + 59_999, 10) == []
+
+
+async def test_a_worker_that_was_too_slow_takes_off_nothing_else(ledger: Ledger) -> None:
+    """Its delivery was repeated by another one; what stands first now was not its own."""
+    await take_in(ledger, an_alert())
+    await take_in(ledger, an_alert(AlertKind.RECOVERED))
+    slow = await ledger.head(HOOK, "complaint-1", NOW)
+    quick = await ledger.head(HOOK, "complaint-1", NOW)
+    assert slow is not None
+    assert quick is not None
+    assert await ledger.delivered(quick)
+    await ledger.delivered(slow)
+    left = await ledger.head(HOOK, "complaint-1", NOW)
+    assert left is not None
+    assert left.alert.kind is AlertKind.RECOVERED
+
+
 async def test_given_up_deliveries_are_listed(ledger: Ledger) -> None:
     """A delivery that is given up leaves its queue and can be seen."""
     await take_in(ledger, an_alert())
