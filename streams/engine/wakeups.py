@@ -34,7 +34,7 @@ class Wakeups:
         return len(self._heap)
 
     def start_over(self) -> None:
-        """Forget what was taken, too: the lane was restored, and somebody else may have been here."""
+        """Forget what was taken, too: the lane was restored, somebody else may have been here."""
         self._taken.clear()
         self.rebuild()
 
