@@ -45,7 +45,9 @@ async def read_topic(settings: Settings, policy_set: PolicySet, tell: Tell) -> H
     ) as reader:
         await reader.topics()
         published: dict[str, Complaint] = {}
+        # Both now: once it is assigned something, the client knows nothing else.
         tps = _partitions(reader, topics.CUSTOMER_EVENTS)
+        said = _partitions(reader, topics.COMPLAINTS)
         begin = await reader.beginning_offsets(tps)
         if any(begin.values()):
             notes.append("The log no longer reaches back to its beginning: what is older is not in")
@@ -60,7 +62,7 @@ async def read_topic(settings: Settings, policy_set: PolicySet, tell: Tell) -> H
         if unreadable:
             notes.append(f"{unreadable:,} records of the log are no customer events")
         # Read last: effects are out before the rows they follow from.
-        async for record in _read(reader, _partitions(reader, topics.COMPLAINTS)):
+        async for record in _read(reader, said):
             if record.value is not None:
                 complaint = _decode_complaint(record.value)
                 known = published.get(complaint.complaint_id)
