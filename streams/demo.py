@@ -20,8 +20,9 @@ from streams import topics
 from streams.embedded import EmbeddedServices, RunningInstance, publish
 from streams.report import Books, close_books, print_books, print_tables
 from streams.settings import load_settings
+from streams.signals import stop_on_signals
 from streams.views import ViewReader
-from streams.worker import Worker, load_policy, running, stop_on_signals
+from streams.worker import Worker, load_policy, running
 
 DEMO_POLICY = Path(__file__).parents[1] / "agents" / "complaints" / "policies" / "demo.yaml"
 HISTORY = timedelta(hours=24)

@@ -7,8 +7,7 @@ name.
 import asyncio
 import contextlib
 import logging
-import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -300,24 +299,3 @@ async def running(
         yield worker
     finally:
         await worker.stop()
-
-
-@contextlib.contextmanager
-def stop_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> Any:
-    """Ctrl-C and SIGTERM set `stop`; a second one ends the process at once."""
-    loop = asyncio.get_running_loop()
-
-    def ask(number: signal.Signals) -> None:
-        if stop.is_set():
-            raise SystemExit(128 + number)
-        say(f"{number.name}: finishing what is in flight; once more to stop at once")
-        stop.set()
-
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
-        loop.add_signal_handler(number, ask, number)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)

@@ -31,7 +31,7 @@ from streams.importing.outgoing import Outgoing
 from streams.importing.publisher import Publisher
 from streams.logs import set_up_logging
 from streams.settings import load_settings
-from streams.worker import stop_on_signals
+from streams.signals import stop_on_signals
 
 RECORDS_PER_CONTACT = {"chat": 3.8, "phone": 1.6, "commands": 0.8, "email": 0.7, "web": 0.6}
 """What a contact leaves behind on average, measured over 400,000 records; finds a start."""

@@ -9,7 +9,8 @@ import uvloop
 
 from streams.logs import set_up_logging
 from streams.settings import Settings, load_settings
-from streams.worker import load_policy, running, stop_on_signals
+from streams.signals import stop_on_signals
+from streams.worker import load_policy, running
 
 
 @click.command("worker", short_help="One worker on your Kafka and Redis")

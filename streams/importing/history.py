@@ -23,8 +23,8 @@ from streams.importing.rejects import Rejects
 from streams.importing.summary import print_summary
 from streams.importing.target import Target, open_target
 from streams.report import close_books, print_books, print_tables
+from streams.signals import stop_on_signals
 from streams.views import ViewReader
-from streams.worker import stop_on_signals
 
 SETTLE_SECONDS = 60.0
 SETTLED_RECORDS_PER_SECOND = 500.0

@@ -14,8 +14,8 @@ from streams.importing.outgoing import topic_of
 from streams.importing.publisher import Publisher
 from streams.importing.rows import Reject
 from streams.importing.target import open_target
+from streams.signals import stop_on_signals
 from streams.terminal_text import printable
-from streams.worker import stop_on_signals
 
 
 async def run_publish(job: ImportJob, console: Console, errors: Console) -> ExitCode:
