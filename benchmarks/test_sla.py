@@ -12,10 +12,13 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from agents.complaints.sla.announcements import announce
 from agents.complaints.sla.calendars import SECOND, WorkingCalendar, to_us
 from agents.complaints.sla.clocks import evaluate
+from agents.complaints.sla.explaining import explain_complaint
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import parse_policy
+from agents.complaints.sla.whatif import Case, judge_case, replay_case
 from schemas.clock import ComplaintEvent
 from schemas.clock import ComplaintEventKind as Kind
+from schemas.explanation import ComplaintHistory
 from schemas.policy import ComplaintContext
 
 pytestmark = pytest.mark.benchmark(timer=time.process_time, min_rounds=50)
@@ -89,3 +92,25 @@ def test_build_two_years(benchmark: BenchmarkFixture) -> None:
     known = _calendar()
     start = to_us(START)
     benchmark(lambda: WorkingCalendar(known.spec, known.zone).between(start, start + SECOND))
+
+
+def test_judge_a_history(benchmark: BenchmarkFixture) -> None:
+    """What-if: a complaint of eight events under one policy, its calls included."""
+    history = tuple(_history(8))
+    case = Case(complaint_id="k", context=CONTEXT, history=history)
+    until = START + dt.timedelta(days=9)
+    benchmark(lambda: judge_case(case, PLAN, until))
+
+
+def test_replay_a_history(benchmark: BenchmarkFixture) -> None:
+    """The same, deadline by deadline, as late arrivals need it."""
+    history = tuple(_history(8))
+    case = Case(complaint_id="k", context=CONTEXT, history=history)
+    until = START + dt.timedelta(days=9)
+    benchmark(lambda: replay_case(case, PLAN, until))
+
+
+def test_explain(benchmark: BenchmarkFixture) -> None:
+    """Every stretch of every clock of eight events."""
+    kept = ComplaintHistory(complaint_id="k", customer_id="c", context=CONTEXT, history=_history(8))
+    benchmark(lambda: explain_complaint(kept, PLAN, NOW))

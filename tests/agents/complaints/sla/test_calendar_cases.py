@@ -1,5 +1,6 @@
 """Dated calendar cases: the form is read as it stands, and a wrong answer is told with its line."""
 
+import re
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,7 @@ OFFICE = make_calendar(
     Calendar(name="office", weekly=((TimeRange(9 * 3_600, 17 * 3_600),),) * 5 + ((),) * 2),
     ZoneInfo("Europe/Berlin"),
 )
+DOCS = Path(__file__).resolve().parents[4] / "docs" / "policy.md"
 MINUTE = 60 * SECOND
 CASES = """
 calendars:
@@ -45,6 +47,14 @@ def test_the_shared_cases_pass_as_they_stand(shared_data: Path) -> None:
     file = shared_data / "sla_cases.json"
     assert run_policy_tests([(str(file), file.read_text())], lines.append) == 0, "\n".join(lines)
     assert lines[-1] == "30 passed, 0 failed"
+
+
+def test_the_cases_of_the_docs_pass() -> None:
+    """What docs/policy.md shows can be run as it stands."""
+    text = DOCS.read_text(encoding="utf-8")
+    (shown,) = re.findall(r"^```yaml\n(calendars:\n.*?)^```", text, re.M | re.S)
+    code, lines = run(shown)
+    assert (code, lines[-1]) == (0, "2 passed, 0 failed")
 
 
 def test_right_answers_pass() -> None:
