@@ -4,7 +4,7 @@ resolved, closed.
 A pure fold over the sorted events, so late events and any order of arrival give the same stages.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -120,16 +120,32 @@ def _reopen(progress: Progress, at: datetime) -> None:
     progress.reopenings = [*progress.reopenings, at]
 
 
+def _appended(
+    history: Sequence[ComplaintEvent], events: Sequence[ComplaintEvent]
+) -> list[ComplaintEvent] | None:
+    """The history with at most one event that is new and the latest: the usual case, unsorted."""
+    if not events:
+        return list(history)
+    (event, *others) = events
+    if others or any(known.id == event.id for known in history):
+        return None
+    if history and sort_key(history[-1]) > sort_key(event):
+        return None
+    return [*history, event]
+
+
 def merge_history(
-    history: Sequence[ComplaintEvent], events: Iterable[ComplaintEvent], limit: int
+    history: Sequence[ComplaintEvent], events: Sequence[ComplaintEvent], limit: int
 ) -> list[ComplaintEvent]:
     """The history with `events` in it, sorted, each id once (the newer wins), within `limit`.
 
     A history over its limit keeps its first half, which started the clocks, and its newest half.
     """
-    by_id = {event.id: event for event in history}
-    by_id.update((event.id, event) for event in events)
-    merged = sorted(by_id.values(), key=sort_key)
+    merged = _appended(history, events)
+    if merged is None:
+        by_id = {event.id: event for event in history}
+        by_id.update((event.id, event) for event in events)
+        merged = sorted(by_id.values(), key=sort_key)
     if len(merged) > limit:
         merged = merged[: limit // 2] + merged[-(limit - limit // 2) :]
     return merged

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from agents.complaints.rules import ComplaintRules
 from schemas.command import Command
-from schemas.complaint import Stage
+from schemas.complaint import Complaint, Stage
 from schemas.customer import ComplaintState
 from schemas.interaction import Interaction
 
@@ -35,27 +35,33 @@ def match(
 ) -> Match | None:
     """Decide whether `interaction` is about this complaint, and why."""
     complaint = state.complaint
-    keys = {interaction.conversation_key, *interaction.parent_keys} - {None}
-    if not keys.isdisjoint(complaint.conversation_keys):
-        return Match.CONVERSATION
-    if interaction.matter_refs and not set(interaction.matter_refs).isdisjoint(
-        complaint.matter_refs
-    ):
-        return Match.REFERENCE
-    if interaction.matter_refs and complaint.matter_refs:
-        return None  # both name their matter, and they differ
-    near = _is_near(
-        complaint.last_contact_at or complaint.opened_at, interaction.occurred_at, rules
+    key, parents, refs = (
+        interaction.conversation_key,
+        interaction.parent_keys,
+        interaction.matter_refs,
     )
+    if key in complaint.conversation_keys:
+        return Match.CONVERSATION
+    if parents and any(parent in complaint.conversation_keys for parent in parents):
+        return Match.CONVERSATION
+    if refs and complaint.matter_refs:
+        # Both name their matter: it is the same, or it is not.
+        same = any(ref in complaint.matter_refs for ref in refs)
+        return Match.REFERENCE if same else None
     if category and complaint.category:
-        return Match.CATEGORY if category == complaint.category and near else None
-    if not interaction.matter_refs and not category and (near or not keys):
+        same = category == complaint.category and _is_near(complaint, interaction, rules)
+        return Match.CATEGORY if same else None
+    if refs or category:
+        return None
+    names_nothing = key is None and not parents
+    if names_nothing or _is_near(complaint, interaction, rules):
         return Match.NOTHING_ELSE
     return None
 
 
-def _is_near(one: datetime, other: datetime, rules: ComplaintRules) -> bool:
-    return abs(one - other) <= timedelta(days=rules.same_category_days)
+def _is_near(complaint: Complaint, interaction: Interaction, rules: ComplaintRules) -> bool:
+    last_at = complaint.last_contact_at or complaint.opened_at
+    return abs(last_at - interaction.occurred_at) <= timedelta(days=rules.same_category_days)
 
 
 _STRENGTH = {

@@ -6,9 +6,9 @@ need no care of their own. What the world was already told or counted is compare
 difference goes out.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from agents.complaints.sla.announcements import announce
 from agents.complaints.sla.plan import Plan
 from agents.customer.threads import labels_of
 from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
+from agents.uuids import uuid5_text
 from schemas.alert import SlaAlert
 from schemas.clock import Announced, Announcement, Clock, ClockState, ComplaintEvent
 from schemas.complaint import ClockView, Complaint, Severity, Stage
@@ -54,7 +55,7 @@ class Rulebook(Struct, frozen=True):
 
 def settle(
     state: ComplaintState,
-    events: Iterable[ComplaintEvent],
+    events: Sequence[ComplaintEvent],
     rulebook: Rulebook,
     now: datetime,
     *,
@@ -77,17 +78,17 @@ def settle(
         PublishAlert(_alert_of(complaint, said)) for said in outcome.announcements
     ]
     effects += _difference(state.counted, counted)
-    if not state.history or _signature(complaint) != _signature(state.complaint):
+    if not state.history or _is_news(complaint, state.complaint):
         complaint = replace(complaint, change_count=state.complaint.change_count + 1)
         effects.append(PublishComplaint(complaint))
-    settled = replace(
-        state,
-        complaint=complaint,
-        history=history,
-        announced=list(outcome.announced),
-        counted=counted,
-        judged_at=judged_at,
-        wake_at=_wake_at(complaint, outcome.wake_at, rulebook, now, fire=fire),
+    settled = ComplaintState(
+        complaint,
+        state.context,
+        history,
+        outcome.announced,
+        counted,
+        judged_at,
+        _wake_at(complaint, outcome.wake_at, rulebook, now, fire=fire),
     )
     return settled, effects
 
@@ -119,9 +120,7 @@ def _wake_at(
 
 
 def _complaint_of(complaint: Complaint, progress: Progress, clocks: Sequence[Clock]) -> Complaint:
-    changes = progress.changes
-    severity = changes.get("severity", complaint.severity)
-    return replace(
+    complaint = replace(
         complaint,
         stage=progress.stage,
         opened_at=progress.opened_at,
@@ -132,15 +131,21 @@ def _complaint_of(complaint: Complaint, progress: Progress, clocks: Sequence[Clo
         last_contact_at=progress.last_contact_at,
         contact_count=progress.contact_count,
         reopened_count=len(progress.reopenings),
+        clocks=[view_of(clock) for clock in clocks],
+    )
+    changes = progress.changes
+    if not changes:
+        return complaint
+    return replace(
+        complaint,
         owner=changes.get(OWNER, complaint.owner),
         team=changes.get(TEAM, complaint.team),
         priority=changes.get(PRIORITY, complaint.priority),
         cause=changes.get(CAUSE, complaint.cause),
-        severity=Severity(severity),
+        severity=Severity(changes.get("severity", complaint.severity)),
         category=changes.get("category", complaint.category),
         tier=changes.get("tier", complaint.tier),
         region=changes.get("region", complaint.region),
-        clocks=[view_of(clock) for clock in clocks],
     )
 
 
@@ -160,13 +165,19 @@ def view_of(clock: Clock) -> ClockView:
     )
 
 
-def _signature(complaint: Complaint) -> Complaint:
-    """What makes a change worth publishing: not the seconds a running clock has used since."""
-    clocks = [
-        replace(clock, used_seconds=0.0, limit_seconds=0.0) if clock.ended_at is None else clock
-        for clock in complaint.clocks
-    ]
-    return replace(complaint, clocks=clocks, change_count=0)
+def _is_news(new: Complaint, old: Complaint) -> bool:
+    """Whether a change is worth publishing: not for the seconds a running clock has used since."""
+    if len(new.clocks) != len(old.clocks):
+        return True
+    if not all(map(_is_same, new.clocks, old.clocks)):
+        return True
+    return replace(new, clocks=old.clocks, change_count=old.change_count) != old
+
+
+def _is_same(one: ClockView, other: ClockView) -> bool:
+    if one.ended_at is None and other.ended_at is None:
+        one = replace(one, used_seconds=other.used_seconds, limit_seconds=other.limit_seconds)
+    return one == other
 
 
 def _counted(
@@ -193,6 +204,8 @@ def _counted(
 
 
 def _difference(old: Sequence[CountedFact], new: Sequence[CountedFact]) -> list[Effect]:
+    if old == new:
+        return []
     effects: list[Effect] = []
     gone = list(old)
     for fact in new:
@@ -209,7 +222,7 @@ def _tally(fact: CountedFact, count: int) -> Tally:
 
 def _alert_of(complaint: Complaint, said: Announcement) -> SlaAlert:
     return SlaAlert(
-        alert_id=str(uuid5(ALERT_NAMESPACE, f"{complaint.complaint_id}/{said.key}")),
+        alert_id=uuid5_text(ALERT_NAMESPACE, f"{complaint.complaint_id}/{said.key}"),
         kind=said.kind,
         target=said.target,
         step=said.step or None,

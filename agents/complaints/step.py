@@ -3,7 +3,7 @@ complaints."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from msgspec.structs import replace
 
@@ -11,6 +11,7 @@ from agents.complaints.matter import find_for_answer, find_for_customer, is_open
 from agents.complaints.opening import Finding, find_complaint, worse
 from agents.complaints.settle import Rulebook, settle
 from agents.effects import Effect, PublishComplaint
+from agents.uuids import uuid5_text
 from schemas.chat import ChatKind
 from schemas.clock import ComplaintEvent, ComplaintEventKind
 from schemas.common import ActorType
@@ -43,8 +44,10 @@ def take_interaction(
     """Fold one accepted or corrected interaction into the customer's complaints."""
     if interaction.auto_kind is not AutoKind.NONE:
         return customer.complaints, []
-    complaints, effects = list(customer.complaints), []
     finding = find_complaint(interaction, thread, customer.threads, rulebook.rules)
+    if finding is None and not customer.complaints:
+        return customer.complaints, []
+    complaints, effects = list(customer.complaints), []
     if interaction.contact_at is not None or finding is not None:
         effects += _customer_spoke(complaints, customer, interaction, finding, labels, rulebook)
     if interaction.response_at is not None:
@@ -90,7 +93,7 @@ def _customer_spoke(
 
 def complaint_id_of(interaction: Interaction) -> str:
     """The id of the complaint that `interaction` opens: the same whenever it is folded again."""
-    return str(uuid5(COMPLAINT_NAMESPACE, interaction.interaction_id))
+    return uuid5_text(COMPLAINT_NAMESPACE, interaction.interaction_id)
 
 
 def _opened_by(
@@ -146,8 +149,10 @@ def _open(
 
 
 def _keys_of(interaction: Interaction) -> list[str]:
-    keys = [interaction.conversation_key, *interaction.parent_keys]
-    return list(dict.fromkeys(key for key in keys if key))[:KEYS]
+    key, parents = interaction.conversation_key, interaction.parent_keys
+    if not parents:
+        return [key] if key else []
+    return list(dict.fromkeys(k for k in (key, *parents) if k))[:KEYS]
 
 
 def _joined(
@@ -174,7 +179,9 @@ def _joined(
     return replace(state, complaint=complaint)
 
 
-def _union(known: Sequence[str], more: Sequence[str]) -> list[str]:
+def _union(known: list[str], more: Sequence[str]) -> list[str]:
+    if all(each in known for each in more):
+        return known
     return list(dict.fromkeys([*known, *more]))[:KEYS]
 
 
@@ -215,7 +222,7 @@ def _somebody_answered(
         return []
     by_bot = interaction.actor.type is ActorType.BOT
     what = ComplaintEventKind.BOT_REPLY if by_bot else ComplaintEventKind.HUMAN_REPLY
-    event = replace(_event(interaction, what, at), id=f"{interaction.interaction_id}:r")
+    event = _event(interaction, what, at, ":r")
     return _put(
         complaints, state, _joined(state, interaction, None), [event], rulebook, interaction
     )
@@ -238,10 +245,12 @@ def _conversation_closed(
     return []
 
 
-def _event(interaction: Interaction, what: ComplaintEventKind, at: datetime) -> ComplaintEvent:
+def _event(
+    interaction: Interaction, what: ComplaintEventKind, at: datetime, suffix: str = ""
+) -> ComplaintEvent:
     return ComplaintEvent(
         at,
-        interaction.interaction_id,
+        interaction.interaction_id + suffix,
         what,
         sequence=interaction.sequence or 0,
         channel=interaction.channel,
