@@ -18,7 +18,6 @@ INTAKE_TOPICS: tuple[str, ...] = (*CHANNEL_TOPICS.values(), COMMANDS)
 CUSTOMER_EVENTS = "customer-events.v1"
 COMPLAINTS = "complaints.v1"
 SLA_ALERTS = "sla-alerts.v1"
-SURVEY_REQUESTS = "survey-requests.v1"
 IDENTITY_LINKS = "identity-links.v1"
 INTAKE_CHANGELOG = "manyi.intake.changelog.v1"
 CUSTOMERS_CHANGELOG = "manyi.customers.changelog.v1"
@@ -97,15 +96,6 @@ def topics(partitions: int = PARTITIONS) -> tuple[Topic, ...]:
             partitions=partitions,
             days=90,
             why="the record of who was to be told what and when, for a quarter's review",
-        ),
-        _log(
-            SURVEY_REQUESTS,
-            "whom to ask how satisfied they are, for a survey system to send",
-            key="customer_id",
-            record="SurveyRequest",
-            partitions=partitions,
-            days=14,
-            why="a question that is asked two weeks late is not worth asking",
         ),
         _compacted(
             IDENTITY_LINKS,

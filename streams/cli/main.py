@@ -52,6 +52,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
     "Ask": (
         Entry("audit", "Recompute everything from the log and compare"),
         Entry("explain", "Tell why a complaint, a clock or an alert is as it is"),
+        Entry("alerts", "Show which alerts were not delivered, and why"),
         Entry("whatif", "Apply another policy to what really happened"),
         Entry("suggest", "Measure which promises history would have kept"),
     ),

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaConnectionError
 from streams import topic_plan
 from streams.embedded import EmbeddedServices
 from streams.topic_plan import Fit
-from streams.topics import CUSTOMER_EVENTS, SURVEY_REQUESTS, Topic, topic
+from streams.topics import CUSTOMER_EVENTS, SLA_ALERTS, Topic, topic
 
 pytestmark = pytest.mark.integration
 
@@ -79,7 +79,7 @@ async def test_another_cleanup_policy_is_a_fault(
     assert topic_plan.faults(await topic_plan.plan(admin, wishes))
 
 
-@pytest.mark.parametrize(("name", "is_fault"), [(CUSTOMER_EVENTS, True), (SURVEY_REQUESTS, False)])
+@pytest.mark.parametrize(("name", "is_fault"), [(CUSTOMER_EVENTS, True), (SLA_ALERTS, False)])
 def test_another_number_of_partitions_harms_where_state_is(name: str, is_fault: bool) -> None:
     """Keys find their state by partition; of a topic that is only read, any number will do."""
     line = topic_plan.compare(topic(name, 8), 4, topic(name, 8).configs)
