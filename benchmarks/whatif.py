@@ -4,6 +4,7 @@ Reads simulated records into histories, repeats those histories until there are 
 judges them under two of the example policies, as `manyi whatif` does.
 """
 
+import gc
 import sys
 import tempfile
 import time
@@ -44,6 +45,7 @@ def main(records: int, events: int) -> None:
         started = time.process_time()
         many = read_history([str(saved)], first, None, lambda what, count: None)
         _say("saved histories read", many.events, started)
+    gc.freeze()
     runs = []
     for name in ("china", "strict"):
         policy = load_policy(POLICIES / f"{name}.yaml")

@@ -1,5 +1,6 @@
 """One what-if from beginning to end: read the history once, judge it under every policy."""
 
+import gc
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ def judge(
         if until is not None:
             history.until = until
         _note_reopening(history, sets)
+        gc.freeze()  # histories stay to the end: the collector need not look through them again
         runs = []
         for policy_set, name in zip(sets, names, strict=True):
             plan = Plan(policy_set)

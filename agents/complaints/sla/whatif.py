@@ -50,7 +50,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     csat: int | None = None
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
+class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One clock of one complaint under one policy, with the labels it is counted under."""
 
     complaint_id: str
@@ -74,7 +74,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
         return self.complaint_id, self.target, self.instance
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, gc=False):
     """An announcement that would have been made: when and of what kind."""
 
     at: dt.datetime
