@@ -8,5 +8,12 @@
 | `plan` | a `PolicySet` compiled: which policy holds, which calendar counts |
 | `clocks` | `evaluate(history, ...) -> clocks`, and `explain` |
 | `announcements` | `announce(...)`: what must be said now, and when to look again |
+| `explaining` | a complaint's clocks as data: every stretch with its cause |
 | `journeys` | expectations in YAML, run on a virtual clock |
+| `calendar_cases` | dated cases of calendars: deadlines and elapsed times |
+| `policy_tests` | runs both of them, a line each |
+| `policy_words` | what a policy promises, in words |
+| `replay`, `hindsight` | a finished history, deadline by deadline or in one pass |
+| `whatif`, `suggest` | histories under another policy; limits they would have kept |
+| `selfcheck` | a replay beside production's own verdicts |
 """

@@ -1,4 +1,4 @@
-"""Explanations and comparisons for the terminal: what to print, as `rich` renderables.
+"""Explanations and suggestions for the terminal: what to print, as `rich` renderables.
 
 Nothing is printed here. Every figure is in the structs it is drawn from, so `--json` loses nothing.
 """
@@ -16,25 +16,11 @@ from rich.text import Text
 from agents.complaints.sla.clocks import Explanation
 from agents.complaints.sla.durations import format_duration
 from agents.complaints.sla.suggest import Suggestion, WaitAndScore
-from agents.complaints.sla.whatif import (
-    HELD_FIXED,
-    Comparison,
-    Lateness,
-    OnCall,
-    PolicyRun,
-    Verdict,
-    compare,
-    lateness,
-    on_call,
-    tally,
-)
+from agents.complaints.sla.whatif import HELD_FIXED
 from schemas.clock import ClockState, Segment, SegmentState
 from schemas.explanation import Cause
 
 BAR_WIDTH = 60
-DRILL_DOWN = 20
-"""Changed verdicts shown; the rest is in the JSON."""
-
 STYLES = {
     ClockState.RUNNING: "cyan",
     ClockState.PAUSED: "yellow",
@@ -138,94 +124,6 @@ def _column(segments: Sequence[Segment], at: dt.datetime, total: float) -> int:
             return column + int((at - segment.start_at).total_seconds() / length * width)
         column += width
     return column
-
-
-def draw_whatif(
-    first: PolicyRun, second: PolicyRun, zone: ZoneInfo, dimensions: Sequence[str] = ("target",)
-) -> RenderableType:
-    """Two policies over the same histories: verdicts, changes, lateness, on-call load."""
-    difference = compare(first, second)
-    return Group(
-        Text(HELD_FIXED, style="italic"),
-        Text(),
-        _verdict_table(first, second, dimensions),
-        Text(),
-        _changes_table(difference, zone),
-        Text(),
-        _load_table(
-            [(run.name, lateness(run), on_call(run, zone)) for run in (first, second)], zone
-        ),
-    )
-
-
-def _verdict_table(first: PolicyRun, second: PolicyRun, dimensions: Sequence[str]) -> Table:
-    table = Table(title="Promises kept", title_justify="left", box=None)
-    for dimension in dimensions:
-        table.add_column(dimension)
-    for run in (first, second):
-        for heading in ("met", "breached", "kept"):
-            table.add_column(f"{heading}\n{run.name}", justify="right")
-    before, after = tally(first, *dimensions), tally(second, *dimensions)
-    for key in sorted(before.keys() | after.keys()):
-        cells = []
-        for counted in (before.get(key), after.get(key)):
-            kept = None if counted is None else counted.kept_ratio
-            cells += (
-                ["", "", ""]
-                if counted is None
-                else [
-                    f"{counted.met:,}",
-                    f"{counted.breached:,}",
-                    "" if kept is None else f"{kept:.1%}",
-                ]
-            )
-        table.add_row(*key, *cells)
-    return table
-
-
-def _changes_table(difference: Comparison, zone: ZoneInfo) -> RenderableType:
-    newly, healed = difference.newly_breached, difference.no_longer_breached
-    head = Text(f"Newly breached: {len(newly):,}   no longer breached: {len(healed):,}")
-    table = Table(box=None)
-    for heading in ("", "complaint", "target", "started", "due", "ended", "was due"):
-        table.add_column(heading)
-    rows: list[tuple[str, Verdict, Verdict | None]] = [
-        *(("+", now, was) for was, now in newly[:DRILL_DOWN]),
-        *(("-", was, now) for was, now in healed[:DRILL_DOWN]),
-    ]
-    for sign, verdict, other in rows:
-        table.add_row(
-            Text(sign, style="red" if sign == "+" else "green"),
-            verdict.complaint_id,
-            verdict.target.value,
-            _when(verdict.started_at, zone),
-            _when(verdict.due_at, zone),
-            _when(verdict.ended_at, zone),
-            "not promised" if other is None else _when(other.due_at, zone),
-        )
-    return Group(head, table) if rows else head
-
-
-def _load_table(rows: Sequence[tuple[str, Lateness, OnCall]], zone: ZoneInfo) -> Table:
-    table = Table(title="Late, and at what cost", title_justify="left", box=None)
-    table.add_column("policy")
-    for heading in ("breaches", "50% late by", "90%", "99%", "longest", "warnings", "pages",
-                    "an hour", "busiest hour"):  # fmt: skip
-        table.add_column(heading, justify="right")
-    for name, late, load in rows:
-        shown = [format_duration(round(seconds)) for seconds in late.quantiles.values()]
-        busiest = "" if load.busiest_hour is None else _when(load.busiest_hour, zone)
-        table.add_row(
-            name,
-            f"{late.count:,}",
-            *(shown or ["", "", ""]),
-            format_duration(round(late.longest_seconds)) if late.count else "",
-            f"{load.warnings:,}",
-            f"{load.pages:,}",
-            f"{load.pages_an_hour:.2f}",
-            f"{busiest} ({load.busiest_hour_pages})" if busiest else "",
-        )
-    return table
 
 
 def draw_suggestions(
