@@ -13,6 +13,7 @@ from msgspec import Struct
 from schemas.alert import SlaAlert
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
+from schemas.rejection import RejectReason
 
 
 class PublishComplaint(Struct, frozen=True):
@@ -66,7 +67,7 @@ class RejectCommand(Struct, frozen=True):
     its reason."""
 
     command: CommandGiven
-    reason: str
+    reason: RejectReason
 
 
 Effect = PublishComplaint | PublishAlert | Tally | RejectCommand

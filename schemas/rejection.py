@@ -20,6 +20,12 @@ class RejectReason(StrEnum):
     INVALID_FIELD = "invalid_field"
     TIME_OUT_OF_RANGE = "time_out_of_range"
     NO_CUSTOMER = "no_customer"
+    NOT_AN_EVENT = "not_an_event"
+    """On `customer-events.v1`: no key, no value, or nothing that can be read as an event."""
+    STEP_FAILED = "step_failed"
+    """A defect of manyi: the customer step raised on this event."""
+    NO_SUCH_COMPLAINT = "no_such_complaint"
+    """A command that no complaint of its customer answers to."""
 
 
 class DeadLetterHeader(StrEnum):

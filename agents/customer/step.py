@@ -39,9 +39,7 @@ from schemas.customer import (
 )
 from schemas.events import CustomerEvent, CustomersMerged, DeadlineReached
 from schemas.interaction import Interaction
-
-NO_COMPLAINT = "no_such_complaint"
-"""Why a command becomes a dead letter: its customer has no complaint that it could mean."""
+from schemas.rejection import RejectReason
 
 
 class Step(Struct, frozen=True):
@@ -210,7 +208,7 @@ def _kept_waiting(state: CustomerState, given: CommandGiven) -> Step:
     pending = [*state.pending, given]
     dropped = pending[:-PENDING_COMMANDS]
     state = replace(state, pending=pending[-PENDING_COMMANDS:])
-    effects = [RejectCommand(old, NO_COMPLAINT) for old in dropped]
+    effects = [RejectCommand(old, RejectReason.NO_SUCH_COMPLAINT) for old in dropped]
     return Step(state, effects, Admission.ACCEPTED)
 
 
@@ -239,7 +237,10 @@ def _deadline(state: CustomerState, deadline: DeadlineReached, rulebook: Ruleboo
     ]
     if late:
         state = replace(state, pending=[given for given in state.pending if given not in late])
-        effects = [*effects, *(RejectCommand(given, NO_COMPLAINT) for given in late)]
+        effects = [
+            *effects,
+            *(RejectCommand(given, RejectReason.NO_SUCH_COMPLAINT) for given in late),
+        ]
     return Step(replace(state, complaints=complaints), effects, Admission.ACCEPTED)
 
 

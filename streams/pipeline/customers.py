@@ -15,15 +15,20 @@ from uuid import UUID, uuid5
 import msgspec
 
 from agents.complaints.settle import Rulebook
+from agents.customer.admission import Admission
 from agents.customer.step import Step, step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
+from agents.intake.dead_letters import dead_letter_headers
+from agents.intake.outcomes import Rejected
 from agents.satisfaction.board import TallyBoard
 from schemas.alert import SlaAlert
 from schemas.command import CommandGiven
+from schemas.common import Channel
 from schemas.complaint import Complaint
 from schemas.customer import ComplaintState, CustomerState, PartitionState
 from schemas.events import CustomerEvent, DeadlineReached
-from schemas.interaction import Interaction
+from schemas.interaction import Interaction, Origin
+from schemas.rejection import RejectReason
 from schemas.rollup import SatisfactionCatalogue
 from schemas.satisfaction import SatisfactionRow
 from streams import topics
@@ -44,9 +49,13 @@ REJECTED = "rejected"
 """How an event that the step could not fold is counted, so that the accounting adds up."""
 
 DEADLINE_NAMESPACE = UUID("b0c7a4de-9a52-5d1f-8a3e-8f1f7a2c9d10")
-DETAIL = 2_000
-"""Characters of a traceback kept in a dead letter's header."""
+DETAIL = 500
+"""Characters of a traceback kept in a dead letter's header: its end, where the error is."""
+STAGE = "customers"
 
+# Reading `.value` of an enum is a Python call; a dictionary of texts is not.
+_CHANNELS = {channel: channel.value for channel in Channel}
+_ADMISSIONS = {admission: admission.value for admission in Admission}
 _decode = msgspec.json.Decoder(CustomerEvent).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -113,17 +122,18 @@ class _Fold:
         self.tallies: list[Tally] = []
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[str] = Counter()
+        self.newest: datetime | None = None
 
     def take(self, record: SourceRecord) -> None:
         """Fold one record; what cannot be read or folded becomes a dead letter, and its neighbours
         go on."""
         if record.value is None or record.key is None:
-            self._reject(record, "not_an_event", "a customer event has a key and a value")
+            self._reject(record, RejectReason.NOT_AN_EVENT, "it needs a key and a value")
             return
         try:
             event = _decode(record.value)
         except msgspec.MsgspecError as error:
-            self._reject(record, "malformed", str(error))
+            self._reject(record, RejectReason.NOT_AN_EVENT, str(error))
             return
         key = event.customer_id.encode()
         row = self.customers.get(key) or self.batch.get(CUSTOMERS, key)
@@ -131,7 +141,7 @@ class _Fold:
             result = step(row, event, self.pipeline.rulebook, reread=self._was_read(event))
         except Exception:
             log.exception("the customer step failed on %s@%s", self.batch.topic, record.offset)
-            self._reject(record, "step_failed", traceback.format_exc()[-DETAIL:])
+            self._reject(record, RejectReason.STEP_FAILED, traceback.format_exc()[-DETAIL:])
             self._count(event, REJECTED)
             self.pipeline.note_failure(failed=True)
             return
@@ -139,7 +149,7 @@ class _Fold:
         if result.state is not row:
             self._keep(key, result.state)
             self._note_histories(row, result.state)
-        self._count(event, result.admission.value)
+        self._count(event, _ADMISSIONS[result.admission])
         self._act(record, result)
 
     def _was_read(self, event: CustomerEvent) -> bool:
@@ -162,6 +172,8 @@ class _Fold:
 
     def _note_histories(self, old: CustomerState | None, new: CustomerState) -> None:
         """Remember the complaints this event touched: the others are the very same objects."""
+        if not new.complaints or (old is not None and new.complaints is old.complaints):
+            return
         known = {id(state) for state in old.complaints} if old is not None else set()
         for state in new.complaints:
             if id(state) not in known:
@@ -169,9 +181,9 @@ class _Fold:
 
     def _count(self, event: CustomerEvent, outcome: str) -> None:
         if isinstance(event, Interaction):
-            name = event.channel.value
-            if not event.quiet:
-                self.batch.advance_watermark(_epoch_ms(event.occurred_at))
+            name = _CHANNELS[event.channel]
+            if not event.quiet and (self.newest is None or event.occurred_at > self.newest):
+                self.newest = event.occurred_at
         elif isinstance(event, CommandGiven):
             name = "commands"
         else:
@@ -198,29 +210,21 @@ class _Fold:
                 case RejectCommand(given, reason):
                     self._reject_command(given, reason)
 
-    def _reject_command(self, given: CommandGiven, reason: str) -> None:
-        self.rejected[reason] += 1
-        self.batch.emit(
-            topics.dead_letters_of(topics.COMMANDS),
-            given.customer_id.encode(),
-            _encode(given.command),
-            headers=_reason_headers(
-                "customer",
-                reason,
-                "",
-                given.origin_topic,
-                given.origin_partition,
-                given.origin_offset,
-            ),
-        )
+    def _reject_command(self, given: CommandGiven, reason: RejectReason) -> None:
+        """The command as it was read: its bytes stand where the origin headers say."""
+        self.rejected[reason.value] += 1
+        origin = Origin(given.origin_topic, given.origin_partition, given.origin_offset)
+        at_ms = _epoch_ms(given.received_at)
+        headers = dead_letter_headers(Rejected(reason), (), origin, at_ms, STAGE)
+        topic = topics.dead_letters_of(topics.COMMANDS)
+        self.batch.emit(topic, given.customer_id.encode(), _encode(given.command), headers)
 
-    def _reject(self, record: SourceRecord, reason: str, detail: str) -> None:
-        self.rejected[reason] += 1
-        topic, partition = self.batch.topic, self.batch.partition
-        headers = [
-            *record.headers,
-            *_reason_headers("customer", reason, detail, topic, partition, record.offset),
-        ]
+    def _reject(self, record: SourceRecord, reason: RejectReason, detail: str) -> None:
+        self.rejected[reason.value] += 1
+        topic = self.batch.topic
+        origin = Origin(topic, self.batch.partition, record.offset)
+        rejected = Rejected(reason, "", detail)
+        headers = dead_letter_headers(rejected, record.headers, origin, record.timestamp, STAGE)
         self.batch.emit(topics.dead_letters_of(topic), record.key or b"", record.value, headers)
 
     def finish(self) -> None:
@@ -228,6 +232,8 @@ class _Fold:
         batch, views, partition = self.batch, self.pipeline.views, self.batch.partition
         written = self.board.flush(_Rows(batch))
         batch.put(PARTITIONS, ONLY, self.counts)
+        if self.newest is not None:
+            batch.advance_watermark(_epoch_ms(self.newest))
 
         def show() -> None:
             views.customers_changed(
@@ -289,16 +295,3 @@ def encode_deadline(key: bytes, wake_at_ms: int, read_through_ms: int) -> bytes:
             read_through_at=datetime.fromtimestamp(read_through_ms / 1000, UTC),
         )
     )
-
-
-def _reason_headers(
-    stage: str, reason: str, detail: str, topic: str, partition: int, offset: int
-) -> list[tuple[str, bytes]]:
-    return [
-        ("x-error-stage", stage.encode()),
-        ("x-error-reason", reason.encode()),
-        ("x-error-detail", detail.encode()),
-        ("x-original-topic", topic.encode()),
-        ("x-original-partition", str(partition).encode()),
-        ("x-original-offset", str(offset).encode()),
-    ]

@@ -11,7 +11,7 @@ from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import parse_policy
-from agents.customer.step import NO_COMPLAINT, step, wake_at
+from agents.customer.step import step, wake_at
 from agents.effects import (
     Effect,
     Measure,
@@ -37,6 +37,7 @@ from schemas.customer import ENDED_COMPLAINTS, PENDING_SECONDS, CustomerState
 from schemas.email import AutoKind
 from schemas.events import CustomerEvent, DeadlineReached
 from schemas.interaction import Interaction
+from schemas.rejection import RejectReason
 from tests.builders import CUSTOMER_ID, a_command, an_answer, an_interaction, at
 
 POLICY = """
@@ -315,7 +316,7 @@ def test_a_command_that_means_nothing_becomes_a_dead_letter() -> None:
     assert [type(e) for e in story.effects] == [RejectCommand]
     rejected = story.effects[0]
     assert isinstance(rejected, RejectCommand)
-    assert rejected.reason == NO_COMPLAINT
+    assert rejected.reason is RejectReason.NO_SUCH_COMPLAINT
     assert PENDING_SECONDS == 3_600
 
 
