@@ -22,7 +22,7 @@ def load_policy(path: Path | None) -> PolicySet:
     """The policy file at `path`, or the built-in one. Raises PolicyError, OSError."""
     if path is None:
         return default_policy()
-    return parse_policy(_text(path), str(path))
+    return parse_policy(_text(path), str(path), feeds_beside(str(path)))
 
 
 def require_policy(path: Path | None) -> PolicySet:
@@ -49,13 +49,18 @@ def read_documents(
 
 def check_policy_files(paths: Iterable[Path]) -> list[Problem]:
     """Everything that is wrong with these policy files; empty if they can be used."""
-    return check_policy(read_documents(paths))
+    return check_policy(read_documents(paths), feeds_beside)
 
 
 def run_policy_test_files(paths: Iterable[Path], out: Callable[[str], None]) -> int:
     """Run the journeys and calendar cases in these files and directories, through the customer
     step of production; the exit code of `manyi policy test`."""
     return run_policy_tests(read_documents(paths), out, StepDriver)
+
+
+def feeds_beside(file: str) -> Callable[[str], str]:
+    """Reads the calendar feeds that a policy file names, relative to its own folder."""
+    return lambda name: _text(Path(file).parent / name)
 
 
 def _text(path: Path) -> str:

@@ -7,6 +7,7 @@ import re
 
 from agents.complaints.sla.calendars import WHOLE_DAY
 from agents.complaints.sla.holiday_days import supported_countries
+from agents.complaints.sla.ical import closed_spans
 from agents.complaints.sla.plan import find_zone
 from agents.complaints.sla.yaml_reader import Node, Reader, ScalarNode, SequenceNode, entry, suggest
 from schemas.policy import (
@@ -19,6 +20,7 @@ from schemas.policy import (
 )
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+CALENDAR_KEYS = ("timezone", "hours", "holidays", "closed", "feeds", "open")
 DAY_SECONDS = 86_400
 HOURS_EXAMPLE = 'write it like "09:00-17:00"'
 
@@ -55,7 +57,10 @@ def _calendar(reader: Reader, node: Node, name: str) -> Calendar:
             reader.problem(node, f"{what} is neither hours nor 24x7", "write `hours:` or 24x7")
         return Calendar(name=name, weekly=(WHOLE_DAY,) * 7)
     fields = reader.mapping(
-        node, what, ("timezone", "hours", "holidays", "closed", "open"), required=("hours",)
+        node,
+        what,
+        ("timezone", "hours", "holidays", "closed", "feeds", "open"),
+        required=("hours",),
     )
     zone_node, hours_node = entry(fields, "timezone"), entry(fields, "hours")
     weekly: Week = ((),) * 7
@@ -68,7 +73,7 @@ def _calendar(reader: Reader, node: Node, name: str) -> Calendar:
         timezone=read_zone(reader, zone_node, customer=True) if zone_node is not None else None,
         weekly=weekly,
         holidays=_holidays(reader, entry(fields, "holidays")),
-        closed=_closed(reader, entry(fields, "closed")),
+        closed=_closed(reader, entry(fields, "closed")) + _feeds(reader, entry(fields, "feeds")),
         opened=_opened(reader, entry(fields, "open")),
     )
 
@@ -185,6 +190,30 @@ def _closed(reader: Reader, node: Node | None) -> tuple[DateSpan, ...]:
             if last < first:
                 reader.problem(item, "closed ends before it begins", "swap from and to")
             spans.append(DateSpan(first, last))
+    return tuple(spans)
+
+
+def _feeds(reader: Reader, node: Node | None) -> tuple[DateSpan, ...]:
+    """The whole-day events of iCalendar files beside the policy file are closed days."""
+    spans: list[DateSpan] = []
+    if node is None:
+        return ()
+    for item in [node] if isinstance(node, ScalarNode) else reader.sequence(node, "feeds"):
+        name = reader.text(item, "feeds")
+        if name is None:
+            continue
+        if reader.read_feed is None:
+            reader.problem(item, "feeds cannot be read here", "list the days under `closed`")
+            continue
+        try:
+            text = reader.read_feed(name)
+            spans += closed_spans(text)
+            reader.feeds.append(text)
+        except OSError as error:
+            reader.problem(item, f"{name}: {error.strerror}", "a path beside the policy file")
+        except ValueError as error:
+            message, _, fix = str(error).rpartition(": ")
+            reader.problem(item, f"{name}: {message}", fix)
     return tuple(spans)
 
 

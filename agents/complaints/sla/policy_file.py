@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib import resources
+
+from msgspec.structs import replace
 
 from agents.complaints.sla.calendar_file import read_calendars, read_zone
 from agents.complaints.sla.durations import format_limit, parse_duration, parse_limit
 from agents.complaints.sla.plan import PAUSABLE, TARGETS
-from agents.complaints.sla.yaml_reader import Node, PolicyError, Reader, ScalarNode, entry, suggest
+from agents.complaints.sla.yaml_reader import (
+    Node,
+    PolicyError,
+    Reader,
+    ReadFeed,
+    ScalarNode,
+    entry,
+    suggest,
+)
 from schemas.common import Channel, Tier
 from schemas.complaint import Severity
 from schemas.policy import (
@@ -54,9 +64,14 @@ KNOWN_VALUES: dict[str, tuple[str, ...]] = {
 }
 
 
-def parse_policy(text: str, file: str = "policy.yaml") -> PolicySet:
-    """The policy set of a YAML text. Raises PolicyError with every problem found."""
-    reader = Reader(file)
+def parse_policy(
+    text: str, file: str = "policy.yaml", read_feed: ReadFeed | None = None
+) -> PolicySet:
+    """The policy set of a YAML text. Raises PolicyError with every problem found.
+
+    `read_feed` reads the iCalendar files that calendars name.
+    """
+    reader = Reader(file, read_feed)
     documents = reader.documents(text)
     if len(documents) != 1:
         message = "the file is empty" if not documents else "the file has several documents"
@@ -65,6 +80,9 @@ def parse_policy(text: str, file: str = "policy.yaml") -> PolicySet:
         )
     policy_set = policy_of_node(reader, documents[0], digest_of(text))
     reader.done()
+    if reader.feeds:
+        # Another feed is another promise: the digest names what is promised.
+        return replace(policy_set, digest=digest_of(text + "".join(reader.feeds)))
     return policy_set
 
 
@@ -73,12 +91,18 @@ def default_policy() -> PolicySet:
     return parse_policy(DEFAULT_TEXT, DEFAULT_FILE)
 
 
-def check_policy(documents: Iterable[tuple[str, str]]) -> list[Problem]:
-    """All problems of (file name, text) pairs; none if every file can be used."""
+def check_policy(
+    documents: Iterable[tuple[str, str]],
+    feeds_of: Callable[[str], ReadFeed] | None = None,
+) -> list[Problem]:
+    """All problems of (file name, text) pairs; none if every file can be used.
+
+    `feeds_of` gives the reader of the feeds that stand beside a file.
+    """
     problems: list[Problem] = []
     for file, text in documents:
         try:
-            parse_policy(text, file)
+            parse_policy(text, file, feeds_of(file) if feeds_of is not None else None)
         except PolicyError as error:
             problems.extend(error.problems)
     return problems

@@ -82,6 +82,13 @@ def _calendar() -> Schema:
                 "anyOf": [date, span, {"type": "array", "items": {"anyOf": [date, span]}}],
                 "description": "The company's own closures: days, or spans from a day to a day.",
             },
+            "feeds": {
+                "anyOf": [
+                    {"type": "string"},
+                    {"type": "array", "items": {"type": "string"}},
+                ],
+                "description": "iCalendar files beside this one; their whole days are closed.",
+            },
             "open": {
                 "type": "object",
                 "patternProperties": {DATE: _ranges()},

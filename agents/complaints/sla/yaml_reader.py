@@ -33,6 +33,10 @@ Field = tuple[Node, Node]
 """Key node and value node of a mapping's entry."""
 
 
+ReadFeed = Callable[[str], str]
+"""Gives the text of a file that is named beside the policy; raises OSError."""
+
+
 class PolicyError(Exception):
     """A file that cannot be used. `problems` has at least one entry, in order of place."""
 
@@ -44,8 +48,11 @@ class PolicyError(Exception):
 class Reader:
     """Reads one file and collects what is wrong with it."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, read_feed: ReadFeed | None = None) -> None:
         self.file = file
+        self.read_feed = read_feed
+        self.feeds: list[str] = []
+        """Texts of the feeds that were read; they are part of what the file says."""
         self.problems: list[Problem] = []
         self._nodes = 0
 
