@@ -47,6 +47,8 @@ START_AT = datetime(2026, 3, 2, tzinfo=UTC)
 RECORDS_PER_CONTACT = 7.5
 PARTITION = 0
 STAGES = ("intake", "identity", "publish", "fold", "rows", "cards", "views")
+BUFFER_CUTOFF = 6_000
+"""As redis-py sets it for its connections."""
 GC_THRESHOLD = 200_000
 """As the engine sets it."""
 
@@ -141,7 +143,9 @@ class NullRedis:
 
     def __init__(self, checked: bool) -> None:
         encoder: Any = Encoder  # redis-py's own, which has no types
-        self._packer: Any = PythonRespSerializer(1 << 20, encoder("utf-8", "strict", False).encode)
+        self._packer: Any = PythonRespSerializer(
+            BUFFER_CUTOFF, encoder("utf-8", "strict", False).encode
+        )
         self._checked = checked
         self.digest = sha256()
         self.bytes = 0
