@@ -14,6 +14,7 @@ from schemas.alert import SlaAlert
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
 from schemas.rejection import RejectReason
+from schemas.satisfaction import SurveyAnswer
 
 
 class PublishComplaint(Struct, frozen=True):
@@ -26,6 +27,12 @@ class PublishAlert(Struct, frozen=True):
     """A clock has something to announce: publish it on `sla-alerts.v1`."""
 
     alert: SlaAlert
+
+
+class PublishScore(Struct, frozen=True):
+    """An answer was counted or withdrawn: publish it on `satisfaction-scores.v1`."""
+
+    answer: SurveyAnswer
 
 
 class Measure(StrEnum):
@@ -70,4 +77,4 @@ class RejectCommand(Struct, frozen=True):
     reason: RejectReason
 
 
-Effect = PublishComplaint | PublishAlert | Tally | RejectCommand
+Effect = PublishComplaint | PublishAlert | PublishScore | Tally | RejectCommand

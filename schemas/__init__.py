@@ -8,4 +8,5 @@
 | IdentityLink | identity-links.v1 (compacted) | handle | intake |
 | Complaint | complaints.v1 (compacted) | complaint_id | customer pipeline |
 | SlaAlert | sla-alerts.v1 | complaint_id | customer pipeline |
+| SurveyAnswer | satisfaction-scores.v1 | customer_id | customer pipeline |
 """

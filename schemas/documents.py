@@ -23,6 +23,7 @@ from schemas.events import CustomersMerged, DeadlineReached, IdentityLink
 from schemas.interaction import Interaction
 from schemas.phone import PhoneRecord
 from schemas.rejection import DeadLetterHeader, RejectReason
+from schemas.satisfaction import SurveyAnswer
 from schemas.web import WebRecord
 
 CONTRACT_VERSION = "1.0.0"
@@ -96,6 +97,14 @@ TOPICS: tuple[Topic, ...] = (
         "Announcements about clocks. Consumers drop an `alert_id` they have seen.",
         (SlaAlert,),
         "complaint_id",
+        ("send",),
+        days=90,
+    ),
+    Topic(
+        "satisfaction-scores.v1",
+        "Every counted answer. The same `interaction_id` again replaces it; no score: withdrawn.",
+        (SurveyAnswer,),
+        "customer_id",
         ("send",),
         days=90,
     ),

@@ -50,10 +50,17 @@ class SatisfactionScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One answered question of a survey: which item, about what, and the score it gave."""
+    """One answer that was counted. Topic `satisfaction-scores.v1`, key `customer_id`.
+
+    Which survey and item it answers, what it is about, and the score, None once it is withdrawn.
+    The same `interaction_id` with a higher `revision` replaces what was published before. `channel`,
+    `team`, `category`, `region` and `tier` are the cells of the tables it is counted in.
+    """
 
     interaction_id: str
     customer_id: str
+    answered_at: Instant
+    revision: int | None = None
     survey_id: str | None = None
     response_id: str | None = None
     item: str | None = None
@@ -62,6 +69,13 @@ class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     about_order: str | None = None
     score: SatisfactionScore | None = None
     comment: str | None = None
+    channel: str = ""
+    team: str = ""
+    category: str = ""
+    region: str = ""
+    tier: str = ""
+    quiet: bool = False
+    version: int = 1
 
 
 class DurationSketch(Struct, array_like=True):

@@ -18,6 +18,7 @@ INTAKE_TOPICS: tuple[str, ...] = (*CHANNEL_TOPICS.values(), COMMANDS)
 CUSTOMER_EVENTS = "customer-events.v1"
 COMPLAINTS = "complaints.v1"
 SLA_ALERTS = "sla-alerts.v1"
+SATISFACTION_SCORES = "satisfaction-scores.v1"
 IDENTITY_LINKS = "identity-links.v1"
 INTAKE_CHANGELOG = "manyi.intake.changelog.v1"
 CUSTOMERS_CHANGELOG = "manyi.customers.changelog.v1"
@@ -96,6 +97,15 @@ def topics(partitions: int = PARTITIONS) -> tuple[Topic, ...]:
             partitions=partitions,
             days=90,
             why="the record of who was to be told what and when, for a quarter's review",
+        ),
+        _log(
+            SATISFACTION_SCORES,
+            "every counted answer, its corrections and withdrawals",
+            key="customer_id",
+            record="SurveyAnswer",
+            partitions=partitions,
+            days=90,
+            why="a warehouse that was away for a quarter still gets every answer",
         ),
         _compacted(
             IDENTITY_LINKS,

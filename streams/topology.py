@@ -51,6 +51,7 @@ CUSTOMER_STAGE = Flow(
     writes=(
         topics.COMPLAINTS,
         topics.SLA_ALERTS,
+        topics.SATISFACTION_SCORES,
         topics.dead_letters_of(topics.CUSTOMER_EVENTS),
     ),
     changelog=topics.CUSTOMERS_CHANGELOG,

@@ -7,16 +7,16 @@ from datetime import timedelta
 from msgspec.structs import replace
 
 from agents.customer.threads import labels_of
-from agents.effects import Tally
+from agents.effects import Effect, PublishScore, Tally
 from agents.satisfaction.scores import read_score, slot
 from schemas.customer import SCORE_DAYS, SCORES, CountedScore, CustomerState, Labels, Thread
-from schemas.interaction import Interaction
-from schemas.satisfaction import SatisfactionScore
+from schemas.interaction import Interaction, SurveyRef
+from schemas.satisfaction import SatisfactionScore, SurveyAnswer
 
 
 def keep_score(
     state: CustomerState, interaction: Interaction, labels: Labels, thread: Thread | None
-) -> tuple[CustomerState, list[Tally]]:
+) -> tuple[CustomerState, list[Effect]]:
     """Count the score of `interaction`; a correction or a withdrawn answer takes the old one back.
 
     A survey answer judges the conversation it is about, so it is counted under that one's channel,
@@ -27,7 +27,7 @@ def keep_score(
     )
     if interaction.rating is None and held is None:
         return state, []
-    tallies = _tallies(held, -1)
+    effects: list[Effect] = [*_tallies(held, -1)]
     kept = [counted for counted in state.scores if counted is not held]
     rating = None if interaction.deleted else interaction.rating
     read = read_score(rating, interaction.interaction_id, interaction.occurred_at)
@@ -36,9 +36,39 @@ def keep_score(
         about = (survey.about_conversation if survey is not None else None) or ""
         judged = _find_judged(state.threads, about) if about else thread
         counted = CountedScore(read.score, _labels(labels, about, judged), labels, about)
-        tallies += _tallies(counted, +1)
+        effects += _tallies(counted, +1)
         kept.append(counted)
-    return replace(state, scores=_bounded(kept)), tallies
+        labels = counted.labels
+    if read.score is not None or held is not None:
+        effects.append(PublishScore(_answer(interaction, read.score, labels)))
+    return replace(state, scores=_bounded(kept)), effects
+
+
+def _answer(
+    interaction: Interaction, score: SatisfactionScore | None, labels: Labels
+) -> SurveyAnswer:
+    survey = interaction.survey or SurveyRef()
+    rating = interaction.rating
+    return SurveyAnswer(
+        interaction_id=interaction.interaction_id,
+        customer_id=interaction.customer_id,
+        answered_at=interaction.occurred_at,
+        revision=interaction.revision,
+        survey_id=survey.survey_id,
+        response_id=survey.response_id,
+        item=survey.question_id,
+        about_conversation=survey.about_conversation,
+        about_interaction=survey.about_interaction,
+        about_order=survey.about_order,
+        score=score,
+        comment=rating.comment if rating is not None and score is not None else None,
+        channel=labels.channel,
+        team=labels.team,
+        category=labels.category,
+        region=labels.region,
+        tier=labels.tier,
+        quiet=interaction.quiet,
+    )
 
 
 def follow_conversation(

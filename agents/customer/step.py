@@ -94,8 +94,8 @@ def _interaction(
     state = keep_amount(state, interaction)
     state, counted = follow_conversation(state, thread)
     effects += counted
-    state, counted = keep_score(state, interaction, labels, thread)
-    effects += counted
+    state, answered = keep_score(state, interaction, labels, thread)
+    effects += answered
     if changes:
         state.complaints, more = profile_changed(state.complaints, interaction, changes, rulebook)
         effects += more

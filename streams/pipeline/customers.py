@@ -17,7 +17,7 @@ import msgspec
 from agents.complaints.settle import Rulebook
 from agents.customer.admission import Admission
 from agents.customer.step import Step, step, wake_at
-from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
+from agents.effects import PublishAlert, PublishComplaint, PublishScore, RejectCommand, Tally
 from agents.intake.dead_letters import dead_letter_headers
 from agents.intake.outcomes import Rejected
 from agents.satisfaction.board import TallyBoard
@@ -207,6 +207,9 @@ class _Fold:
                     named = msgspec.structs.replace(alert, customer_name=name)
                     self.batch.emit(topics.SLA_ALERTS, alert.complaint_id.encode(), _encode(named))
                     self.alerts.append(named)
+                case PublishScore(answer):
+                    key = answer.customer_id.encode()
+                    self.batch.emit(topics.SATISFACTION_SCORES, key, _encode(answer))
                 case RejectCommand(given, reason):
                     self._reject_command(given, reason)
 

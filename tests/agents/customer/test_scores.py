@@ -9,7 +9,7 @@ from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import default_policy
 from agents.customer.step import step
-from agents.effects import Measure, Tally
+from agents.effects import Measure, PublishScore, Tally
 from schemas.common import Actor, ActorType, Channel, Instrument, Rating
 from schemas.customer import CustomerState
 from schemas.interaction import Interaction, SurveyRef
@@ -80,3 +80,26 @@ def test_a_withdrawn_answer_counts_no_more() -> None:
     """Deleted is taken back."""
     gone = an_answered_survey(5, revision=2, deleted=True)
     assert csat_by("channel", an_answered_survey(5), gone) == {}
+
+
+def test_every_answer_is_published_once_a_revision() -> None:
+    """A warehouse can follow: the score, its correction, its withdrawal."""
+    answers = [
+        an_answered_survey(5),
+        an_answered_survey(5),
+        an_answered_survey(2, revision=2),
+        an_answered_survey(2, revision=3, deleted=True),
+    ]
+    state: CustomerState | None = None
+    published = []
+    for interaction in answers:
+        result = step(state, interaction, RULEBOOK)
+        state = result.state
+        published += [e.answer for e in result.effects if isinstance(e, PublishScore)]
+
+    assert [(a.revision, a.score.score if a.score else None) for a in published] == [
+        (None, 5),
+        (2, 2),
+        (3, None),
+    ]
+    assert {a.about_conversation for a in published} == {"c1"}
