@@ -53,8 +53,8 @@ class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One answer that was counted. Topic `satisfaction-scores.v1`, key `customer_id`.
 
     Which survey and item it answers, what it is about, and the score, None once it is withdrawn.
-    The same `interaction_id` with a higher `revision` replaces what was published before. `channel`,
-    `team`, `category`, `region` and `tier` are the cells of the tables it is counted in.
+    The same `interaction_id` with a higher `revision` replaces what was published before.
+    `channel`, `team`, `category`, `region` and `tier` are the cells it is counted in.
     """
 
     interaction_id: str
