@@ -71,7 +71,7 @@ def _changed(changes: Changes, zone: ZoneInfo) -> list[RenderableType]:
     table = _table(
         f"{changes.second} instead of {changes.first}: {len(newly):,} newly breached (+), "
         f"{len(healed):,} no longer (-)",
-        "", "complaint", "target", "channel", "started", "due", "due otherwise",
+        "", "complaint", "target", "started", "due", "due otherwise",
     )  # fmt: skip
     for sign, style, rows in (("+", "red", newly), ("-", "green", healed)):
         for row in rows[:DRILL_DOWN]:
@@ -83,7 +83,7 @@ def _changed(changes: Changes, zone: ZoneInfo) -> list[RenderableType]:
 
 def _change(row: Change, zone: ZoneInfo) -> list[str]:
     times = [_minute(at, zone) for at in (row.started_at, row.due_at, row.other_due_at)]
-    return [row.complaint_id, row.target, row.channel, *times[:2], times[2] or "not promised"]
+    return [row.complaint_id, row.target, *times[:2], times[2] or "not promised"]
 
 
 def _minute(at: datetime | None, zone: ZoneInfo) -> str:

@@ -50,7 +50,7 @@ def draw_explanation(
     head.append(f"{clock.target}  ", style="bold")
     head.append(clock.state.value, style=STYLES[clock.state])
     head.append(
-        f"  used {format_duration(clock.used_seconds)} of {format_duration(clock.limit_seconds)}"
+        f"  used {_length(clock.used_seconds)} of {format_duration(clock.limit_seconds)}"
         f"  policy {clock.policy} ({clock.policy_digest}), calendar {clock.calendar}"
     )
     dates = [("started", clock.started_at), ("due", clock.due_at)]
@@ -69,10 +69,15 @@ def draw_explanation(
             _when(segment.start_at, zone),
             _when(segment.end_at, zone),
             label,
-            format_duration(segment.counted_seconds) if segment.counted_seconds else "",
+            _length(segment.counted_seconds) if segment.counted_seconds else "",
             because,
         )
     return Group(head, when, *_bar(explanation), table)
+
+
+def _length(seconds: float) -> str:
+    """From a minute on, fractions of a second only tire the eye."""
+    return format_duration(round(seconds) if seconds >= 60 else seconds)
 
 
 def _words(cause: Cause) -> str:
