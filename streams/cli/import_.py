@@ -53,6 +53,7 @@ AUTO = "auto"
 )
 @click.option("--policy", type=click.Path(exists=True, dir_okay=False, path_type=Path),
               help="Promises of the worker that is started where none runs.")  # fmt: skip
+@click.option("--port", type=click.IntRange(1, 65_535), help="Port of that worker. [6066]")
 @click.option("--serve", is_flag=True, help="Keep that worker and its wallboard until Ctrl-C.")
 def command(
     files: tuple[str, ...],
@@ -70,6 +71,7 @@ def command(
     dry_run: bool,
     sort: bool,
     policy: Path | None,
+    port: int | None,
     serve: bool,
 ) -> ExitCode:
     """Read FILEs (or folders, or - for standard input) into the channel topics.
@@ -114,6 +116,7 @@ def command(
         rejects=rejects,
         serve=serve,
         policy=policy,
+        port=port,
     )
     outcome = uvloop.run(run_import(job, wide_console(), wide_console(stderr=True)))
     return outcome.exit_code

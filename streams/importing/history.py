@@ -46,7 +46,7 @@ async def run_import(job: ImportJob, console: Console, errors: Console) -> Outco
             outcome.stopped = stop.is_set()
             print_summary(console, outcome, rejects, None)
             return outcome
-        async with open_target(errors, policy=job.policy) as target:
+        async with open_target(errors, policy=job.policy, port=job.port) as target:
             publisher = Publisher(target.settings, alerts=job.alerts)
             try:
                 async with publisher:

@@ -24,6 +24,8 @@ class ImportJob:
     dry_run: bool = False
     rejects: str | None = None
     serve: bool = False
+    port: int | None = None
+    """Port of the worker that is started; None takes the usual one."""
     policy: Path | None = None
     batch: int = BATCH
 

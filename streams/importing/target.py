@@ -30,6 +30,7 @@ async def open_target(
     console: Console,
     *,
     policy: Path | None = None,
+    port: int | None = None,
     may_start: bool = True,
     environ: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Target]:
@@ -44,14 +45,16 @@ async def open_target(
         yield Target(settings, where)
         return
     console.print("No broker is set and no demo runs: starting a worker for this import …")
-    async with with_worker(environ, policy) as target:
+    async with with_worker(environ, policy, port) as target:
         yield target
 
 
 @asynccontextmanager
-async def with_worker(environ: Mapping[str, str], policy: Path | None) -> AsyncIterator[Target]:
+async def with_worker(
+    environ: Mapping[str, str], policy: Path | None, port: int | None = None
+) -> AsyncIterator[Target]:
     """Run broker, store and one worker on this machine for the time of the block."""
-    async with embedded_worker(dict(environ), policy=policy) as worker:
+    async with embedded_worker(dict(environ), policy=policy, port=port) as worker:
         yield Target(worker.settings, "a worker of its own", worker)
 
 
