@@ -84,9 +84,17 @@ class LoopGuard:
     It counts its own seconds, so a process that was stopped or suspended as a whole is not blamed.
     """
 
-    def __init__(self, lease: Lease, seconds: float) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        seconds: float,
+        exit_process: Callable[[int], object] = os._exit,
+        look_seconds: float = 1.0,
+    ) -> None:
         self._lease = lease
-        self._seconds = seconds
+        self._looks = seconds / look_seconds
+        self._look_seconds = look_seconds
+        self._exit = exit_process
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="engine-loop-guard", daemon=True)
 
@@ -100,13 +108,17 @@ class LoopGuard:
 
     def _watch(self) -> None:
         seen, stuck = -1, 0
-        while not self._stop.wait(1.0):
+        while not self._stop.wait(self._look_seconds):
             stuck = stuck + 1 if self._lease.ticks == seen else 0
             seen = self._lease.ticks
-            if stuck > self._seconds:
-                log.critical("the event loop has been stuck for %d s; ending the process", stuck)
+            if stuck > self._looks:
+                log.critical(
+                    "the event loop has been stuck for %.0f s; ending the process",
+                    stuck * self._look_seconds,
+                )
                 faulthandler.dump_traceback(file=sys.stderr)
-                os._exit(EXIT_HUNG)
+                self._exit(EXIT_HUNG)
+                return
 
 
 def hard_exit_after(seconds: float) -> threading.Timer:
