@@ -18,11 +18,12 @@ from rich.console import Console
 from agents.simulation import SimulatedEvent, simulate
 from streams import topics
 from streams.embedded import EmbeddedServices, RunningInstance, publish
+from streams.policy_files import require_policy
 from streams.report import Books, close_books, print_books, print_tables
 from streams.settings import load_settings
 from streams.signals import stop_on_signals
 from streams.views import ViewReader
-from streams.worker import Worker, load_policy, running
+from streams.worker import Worker, running
 
 DEMO_POLICY = Path(__file__).parents[1] / "agents" / "complaints" / "policies" / "demo.yaml"
 HISTORY = timedelta(hours=24)
@@ -148,7 +149,7 @@ async def embedded_worker(
             redis_url=services.redis_url,
             http_port=settings.port,
         )
-        promised = load_policy(policy or settings.policy)
+        promised = require_policy(policy or settings.policy)
         with publish(instance):
             async with running(settings, promised, terminal=terminal) as worker:
                 await until_ready(worker)

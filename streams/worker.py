@@ -19,16 +19,15 @@ from redis.asyncio import Redis
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import HISTORY_SETTLE, Rulebook
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.yaml_reader import PolicyError
 from agents.intake.settings import IntakeSettings
 from schemas.codec import encode_json
 from schemas.command import Command
 from schemas.policy import PolicySet
-from streams import policy_files, topics
+from streams import topics
 from streams.app import create_app
 from streams.deadlines import DeadlineService
 from streams.engine import Effect, EngineSettings
-from streams.errors import ExitCode, UserError
+from streams.errors import UserError
 from streams.http import Services, install
 from streams.identity import IdentityIndex
 from streams.metrics import Metrics
@@ -57,15 +56,6 @@ STOP_SECONDS = 30.0
 """An orderly stop takes a few seconds; one that hangs must not keep the supervisor waiting."""
 PROGRESS_SECONDS = 0.5
 """How often the views are told how far the worker has read."""
-
-
-def load_policy(path: Path | None) -> PolicySet:
-    """Read the policy file, or the built-in one; UserError names every mistake with its line."""
-    try:
-        return policy_files.load_policy(path)
-    except PolicyError as error:
-        problems = "\n       ".join(str(problem) for problem in error.problems)
-        raise UserError(problems, "`manyi policy check` tells more", ExitCode.USAGE) from error
 
 
 def engine_settings(settings: Settings) -> EngineSettings:

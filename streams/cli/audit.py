@@ -14,8 +14,8 @@ from streams.audit import Audit, audit, lines
 from streams.console import wide_console
 from streams.errors import ExitCode
 from streams.logs import set_up_logging
+from streams.policy_files import require_policy
 from streams.settings import Settings, load_settings
-from streams.worker import load_policy
 
 
 @click.command("audit", short_help="Recompute everything from the log and compare")
@@ -43,7 +43,7 @@ def command(policy: Path | None) -> ExitCode:
 
 
 async def _run(settings: Settings) -> Audit:
-    rulebook = Rulebook(Plan(load_policy(settings.policy)), ComplaintRules())
+    rulebook = Rulebook(Plan(require_policy(settings.policy)), ComplaintRules())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -8,9 +8,10 @@ import click
 import uvloop
 
 from streams.logs import set_up_logging
+from streams.policy_files import require_policy
 from streams.settings import Settings, load_settings
 from streams.signals import stop_on_signals
-from streams.worker import load_policy, running
+from streams.worker import running
 
 
 @click.command("worker", short_help="One worker on your Kafka and Redis")
@@ -38,7 +39,7 @@ def command(port: int | None, policy: Path | None) -> None:
 
 async def _run(settings: Settings) -> None:
     stop = asyncio.Event()
-    policy = load_policy(settings.policy)
+    policy = require_policy(settings.policy)
     with stop_on_signals(stop, lambda text: click.echo(text, err=True)):
         async with running(settings, policy) as worker:
             click.echo(f"Listening on http://{settings.host}:{settings.port}/", err=True)

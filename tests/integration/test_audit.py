@@ -17,7 +17,7 @@ from streams.demo import topic_of
 from streams.embedded import EmbeddedServices
 from streams.engine.envelope import seal
 from streams.pipeline.tables import CUSTOMERS
-from streams.worker import load_policy
+from streams.policy_files import require_policy
 from tests.integration.world import World, a_world
 
 pytestmark = pytest.mark.integration
@@ -41,7 +41,7 @@ async def test_what_is_live_equals_a_fold_of_the_log(tmp_path: Path) -> None:
     """Rows, tables, accounting, complaints and alerts; and a forged row is found by name."""
     policy = tmp_path / "policy.yaml"
     policy.write_text(POLICY)
-    rulebook = Rulebook(Plan(load_policy(policy)), ComplaintRules())
+    rulebook = Rulebook(Plan(require_policy(policy)), ComplaintRules())
     async with EmbeddedServices() as services, a_world(services, policy=policy) as world:
         await simulated(world)
         report = await audit(world.worker.settings, rulebook, lambda *_: None)

@@ -13,9 +13,10 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
 from streams.demo import free_port, until_ready, until_settled
 from streams.embedded import EmbeddedServices
+from streams.policy_files import require_policy
 from streams.settings import Settings, load_settings
 from streams.views import ViewReader
-from streams.worker import Worker, load_policy, running
+from streams.worker import Worker, running
 
 
 def settings_for(services: EmbeddedServices, **changes: Any) -> Settings:
@@ -82,7 +83,7 @@ async def a_world(
 ) -> AsyncIterator[World]:
     """A ready worker on these services, and a producer."""
     settings = settings_for(services, **changes)
-    async with running(settings, load_policy(policy)) as worker:
+    async with running(settings, require_policy(policy)) as worker:
         await until_ready(worker)
         producer = AIOKafkaProducer(
             bootstrap_servers=settings.bootstrap_servers, acks="all", max_request_size=10 << 20
