@@ -148,7 +148,7 @@ def is_same_matter(one: Thread, other: Thread) -> bool:
     """The same order or ticket, else the same category where neither names one the other does
     not."""
     if one.matter_refs and other.matter_refs:
-        return not set(one.matter_refs).isdisjoint(other.matter_refs)
+        return any(ref in other.matter_refs for ref in one.matter_refs)
     return bool(one.category) and one.category == other.category
 
 
