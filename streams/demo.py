@@ -36,6 +36,8 @@ SETTLE_POLL_SECONDS = 0.2
 JUDGE_SECONDS = 60.0
 """History is left alone for some seconds before its running clocks are judged."""
 LINE_SECONDS = 5.0
+FLUSH_SECONDS = 30.0
+"""The broker is on this machine: what is not acknowledged by then never will be."""
 QUIET = [("manyi-alerts", b"off")]
 
 _encode = msgspec.json.Encoder().encode
@@ -97,13 +99,11 @@ class Traffic:
         )
         for event in events:
             wait = (event.at - datetime.now(UTC)).total_seconds()
-            if wait > 0:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(stop.wait(), wait)
-            if stop.is_set():
+            if stop.is_set() or (wait > 0 and await _set_within(stop, wait)):
                 break
             await self._send(event, [])
-        await self._producer.flush()
+        async with asyncio.timeout(FLUSH_SECONDS):
+            await self._producer.flush()
 
     async def _send(self, event: SimulatedEvent, headers: list[tuple[str, bytes]]) -> None:
         record = event.record
@@ -227,12 +227,11 @@ async def _traffic(
         console.print(f"Yesterday is in ({sum(traffic.sent.values()):,} records). Now it is live.")
         async with asyncio.TaskGroup() as group:
             live = group.create_task(traffic.live(now, stop))
-            lines = group.create_task(_lines(traffic, reader, console))
+            group.create_task(_lines(traffic, reader, console, stop))
             if options.seconds is not None:
                 group.create_task(_stop_after(options.seconds, stop))
             group.create_task(_watch(worker, stop))
             await live
-            lines.cancel()
             stop.set()
     finally:
         await traffic.stop()
@@ -249,8 +248,7 @@ async def _traffic(
 
 
 async def _stop_after(seconds: float, stop: asyncio.Event) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
+    await _set_within(stop, seconds)
     stop.set()
 
 
@@ -261,11 +259,24 @@ async def _watch(worker: Worker, stop: asyncio.Event) -> None:
         stop.set()
 
 
-async def _lines(traffic: Traffic, reader: ViewReader, console: Console) -> None:
-    """One line now and then, so that a terminal shows the numbers move as well."""
-    while True:
-        await asyncio.sleep(LINE_SECONDS)
+async def _lines(
+    traffic: Traffic, reader: ViewReader, console: Console, stop: asyncio.Event
+) -> None:
+    """One line now and then, so that a terminal shows the numbers move as well.
+
+    It ends by the event, not by being cancelled: a client in the middle of an answer may take a
+    cancellation for its own and go on.
+    """
+    while not await _set_within(stop, LINE_SECONDS):
         console.print(await _line(traffic, reader))
+
+
+async def _set_within(stop: asyncio.Event, seconds: float) -> bool:
+    """Wait so long for `stop`; whether it is set then."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    return stop.is_set()
 
 
 async def _line(traffic: Traffic, reader: ViewReader) -> str:

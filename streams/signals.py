@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 from collections.abc import Callable, Iterator
 
@@ -13,7 +14,7 @@ def stop_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> Iterator
 
     def ask(number: signal.Signals) -> None:
         if stop.is_set():
-            raise SystemExit(128 + number)
+            os._exit(128 + number)  # at once: what was not committed is read again
         say(f"{number.name}: finishing what is in flight; once more to stop at once")
         stop.set()
 
