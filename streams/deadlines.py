@@ -6,8 +6,11 @@ happened in time but was only waiting in a queue. Two things tell how far a lane
 
 - **read-through**, by wall clock: at T0 note where all upstream partitions end. Once the whole
   group has committed past those ends, everything appended before T0 is downstream. Note where the
-  lane's own partition ends then; once the lane has applied that, it has read through T0.
-- **the watermark**, by event time, minus the out-of-orderness allowed: what counts in a long lag.
+  lane's own partition ends then; once the lane has applied that, it has read through T0. With lag,
+  deadlines are late by as much as the lag, and right.
+- **the watermark**, by event time: only for a deadline that has waited long enough, because one
+  partition that nobody can read must not silence every alarm. Then what this lane has seen counts,
+  and evidence that comes later retracts.
 
 So a lane that is catching up raises no false alarm, and an idle one fires by wall clock. Firing
 means publishing one record to the lane's own source partition, under the woken key; what it means
@@ -31,6 +34,8 @@ log = logging.getLogger(__name__)
 
 NOTHING_READ = -1
 """The instant before any: nothing is known to be read."""
+MAX_SAMPLES = 64
+"""Enough to follow a lag of a minute by the tick, and one of an hour by two minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +46,8 @@ class DeadlineSettings:
     """How often to look; a deadline is at most about twice this late when there is no lag."""
     max_fired_per_tick: int = 5_000
     """Per lane: a storm of due deadlines must leave room for records."""
+    wait_seconds: float = 900.0
+    """How long a due deadline waits for unread records, before event time decides."""
     out_of_orderness_seconds: float = 60.0
     """How far event time may run backwards in a lane; the watermark stays so far behind."""
 
@@ -48,33 +55,37 @@ class DeadlineSettings:
 class GroupReadThrough:
     """The latest instant such that all records appended upstream before it were processed.
 
-    Pure: it is told the time, ends and committed offsets, and remembers one question at a time.
+    Pure: it is told the time, ends and committed offsets. It keeps a bounded number of samples at
+    even distances, so that it follows a lag of any length: the longer, the more coarsely.
     """
 
-    __slots__ = ("_ends", "_sampled_at_ms", "through_ms")
+    __slots__ = ("_passed", "_samples", "_stride", "through_ms")
 
     def __init__(self) -> None:
         self.through_ms = NOTHING_READ
-        self._sampled_at_ms = NOTHING_READ
-        self._ends: Mapping[TopicPartition, int] | None = None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Whether a sample is still waiting for the group to get there."""
-        return self._ends is not None
+        self._samples: list[tuple[int, Mapping[TopicPartition, int]]] = []
+        self._stride = 1  # one in so many samples is kept
+        self._passed = 0
 
     def sample(self, at_ms: int, ends: Mapping[TopicPartition, int]) -> None:
         """Note that the partitions ended at `ends` at some moment not before `at_ms`."""
-        self._sampled_at_ms = at_ms
-        self._ends = ends
+        self._passed += 1
+        if self._samples and self._passed < self._stride:
+            return
+        if len(self._samples) >= MAX_SAMPLES:
+            del self._samples[1::2]
+            self._stride *= 2
+        self._samples.append((at_ms, ends))
+        self._passed = 0
 
     def observe(self, reached: Callable[[TopicPartition, int], bool]) -> bool:
-        """Ask `reached(partition, end)` for all; True when `through_ms` moved on."""
-        if self._ends is None or not all(reached(tp, end) for tp, end in self._ends.items()):
-            return False
-        self._ends = None
-        self.through_ms = max(self.through_ms, self._sampled_at_ms)
-        return True
+        """Ask `reached(partition, end)`; True when `through_ms` moved on."""
+        before = self.through_ms
+        while self._samples and all(reached(tp, end) for tp, end in self._samples[0][1].items()):
+            self.through_ms = max(self.through_ms, self._samples.pop(0)[0])
+        if self._stride > 1 and len(self._samples) < MAX_SAMPLES // 4:
+            self._stride //= 2
+        return self.through_ms > before
 
 
 class LaneReadThrough:
@@ -84,9 +95,11 @@ class LaneReadThrough:
     and the newest, so that it jumps when it has caught up.
     """
 
-    __slots__ = ("_waiting", "through_ms")
+    __slots__ = ("_waiting", "since_ms", "through_ms")
 
-    def __init__(self) -> None:
+    def __init__(self, since_ms: int) -> None:
+        self.since_ms = since_ms
+        """When the lane began."""
         self.through_ms = NOTHING_READ
         self._waiting: list[tuple[int, int]] = []  # (instant, end), at most two
 
@@ -101,14 +114,15 @@ class LaneReadThrough:
             self.through_ms = max(self.through_ms, self._waiting.pop(0)[0])
 
 
-def horizon_ms(now_ms: int, through_ms: int, watermark_ms: int, out_of_orderness_ms: int) -> int:
-    """Up to which wake-up time a lane may fire; -1 when nothing is known yet.
-
-    The watermark never counts beyond the present: an event that claims to come from the future must
-    not wake anybody early.
-    """
-    by_events = min(watermark_ms - out_of_orderness_ms, now_ms) if watermark_ms >= 0 else -1
-    return max(through_ms, by_events)
+def horizon_ms(
+    now_ms: int, lane: LaneReadThrough, watermark_ms: int, limits: DeadlineSettings
+) -> int:
+    """Up to which wake-up time a lane may fire; -1 when nothing is known yet."""
+    patience_ms = int(limits.wait_seconds * 1000)
+    if watermark_ms < 0 or now_ms - lane.since_ms < patience_ms:
+        return lane.through_ms
+    by_events_ms = watermark_ms - int(limits.out_of_orderness_seconds * 1000)
+    return max(lane.through_ms, min(by_events_ms, now_ms - patience_ms))
 
 
 def _wall_clock_ms() -> int:
@@ -154,7 +168,7 @@ class DeadlineService(mode.Service):
     async def on_restored(self, lane: Lane) -> None:
         """Begin to look after a lane; it has read nothing yet."""
         if lane.stage is self.stage:
-            self._lanes[lane] = LaneReadThrough()
+            self._lanes[lane] = LaneReadThrough(self._clock_ms())
 
     async def on_revoked(self, lane: Lane) -> None:
         """Forget a lane: its next owner fires."""
@@ -204,10 +218,9 @@ class DeadlineService(mode.Service):
 
     async def _read_through(self) -> None:
         progress, group = self.engine.progress, self._group
-        if not group.is_waiting:
-            at_ms = self._clock_ms()  # before the ends: whatever was appended earlier is below them
-            group.sample(at_ms, await progress.end_offsets(progress.partitions_of(self.upstream)))
-        committed = await progress.group_offsets(self.upstream) if self.upstream else {}
+        at_ms = self._clock_ms()  # before the ends: whatever was appended earlier is below them
+        group.sample(at_ms, await progress.end_offsets(progress.partitions_of(self.upstream)))
+        committed = await progress.group_offsets(self.upstream)
         if group.observe(lambda tp, end: progress.has_reached(tp, max(0, committed[tp]), end)):
             own = {lane.tp: lane for lane in self._lanes}
             for tp, end in (await progress.end_offsets(own)).items():
@@ -224,15 +237,19 @@ class DeadlineService(mode.Service):
         if lane.stopping or (tracker := self._lanes.get(lane)) is None:
             return 0
         now_ms = self._clock_ms()
-        through_ms = horizon_ms(
-            now_ms,
-            tracker.through_ms,
-            lane.watermark_ms,
-            int(self.settings.out_of_orderness_seconds * 1000),
-        )
+        through_ms = horizon_ms(now_ms, tracker, lane.watermark_ms, self.settings)
         due = lane.wakeups.take_due(through_ms, self.settings.max_fired_per_tick)
         if not due:
             return 0
+        if unread := sum(wake_at_ms > tracker.through_ms for _, wake_at_ms in due):
+            log.warning(
+                "%r: %d deadlines have waited %.0f s for records nobody reads; firing on what is "
+                "known. Look at the lag of %s",
+                lane,
+                unread,
+                self.settings.wait_seconds,
+                ", ".join(self.upstream),
+            )
         await self.engine.publish(
             [
                 Effect(

@@ -4,11 +4,19 @@ import math
 from collections.abc import Sequence
 from typing import Any, cast
 
+import pytest
 from aiokafka.errors import KafkaConnectionError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streams.deadlines import DeadlineService, DeadlineSettings, LaneReadThrough, horizon_ms
+from streams.deadlines import (
+    MAX_SAMPLES,
+    DeadlineService,
+    DeadlineSettings,
+    GroupReadThrough,
+    LaneReadThrough,
+    horizon_ms,
+)
 from streams.engine import Effect, Engine, Lane, TopicPartition
 from streams.engine.envelope import NEVER, seal
 from streams.engine.rows import LaneRows
@@ -162,24 +170,55 @@ async def test_unread_upstream_records_hold_a_deadline_back() -> None:
     assert world.fired() == [b"ann 1500"]
 
 
-async def test_event_time_fires_while_there_is_lag() -> None:
-    """While a lane catches up, its watermark minus the out-of-orderness is its clock."""
+async def test_a_partition_nobody_reads_does_not_silence_alarms_for_ever(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """After a while event time decides, minus the out-of-orderness; and it is said aloud."""
     world = World()
-    service = await world.started(out_of_orderness_seconds=60)
-    world.append(0)
-    world.now_ms = 500_000
+    service = await world.started(wait_seconds=900, out_of_orderness_seconds=60)
+    world.append(0)  # and nobody ever reads it
     world.lane.wake(b"ann", 100_000)
     world.lane.wake(b"bob", 100_001)
     world.lane.watermark_ms = 160_000
+    world.now_ms = 900_000
+    await service.tick()
+    assert world.fired() == []
+    world.now_ms = 1_001_000
     await service.tick()
     assert world.fired() == [b"ann 100000"]
+    assert "Look at the lag of channel" in caplog.text
+    world.lane.watermark_ms = 10**9  # an event that claims to come from the future
+    world.lane.wake(b"eve", 101_001)
+    await service.tick()
+    assert world.fired() == [b"ann 100000", b"bob 100001"]
 
 
-async def test_an_event_from_the_future_wakes_nobody_early() -> None:
-    """The watermark counts up to the present at most."""
-    assert horizon_ms(1_000, 900, 10**9, 60_000) == 1_000
-    assert horizon_ms(1_000, 900, -1, 60_000) == 900
-    assert horizon_ms(1_000, -1, -1, 60_000) == -1
+def test_event_time_counts_only_for_what_has_waited() -> None:
+    """Not in the first minutes of a lane, and never beyond the present minus the patience."""
+    limits = DeadlineSettings(wait_seconds=10, out_of_orderness_seconds=1)
+    lane = LaneReadThrough(since_ms=50_000)
+    lane.through_ms = 52_000
+    assert horizon_ms(59_999, lane, 10**9, limits) == 52_000
+    assert horizon_ms(70_000, lane, 10**9, limits) == 60_000
+    assert horizon_ms(70_000, lane, 58_000, limits) == 57_000
+    assert horizon_ms(70_000, lane, 10_000, limits) == 52_000
+    assert horizon_ms(70_000, lane, -1, limits) == 52_000
+
+
+def test_a_steady_lag_is_followed_closely() -> None:
+    """Each tick moves on by about a tick, however long the lag; samples stay bounded."""
+    group = GroupReadThrough()
+    lag = 500
+    for at in range(4_000):
+        group.sample(at, {UPSTREAM[0]: at})
+        group.observe(lambda _tp, end, at=at: at - lag >= end)  # type: ignore[misc]
+        assert len(group._samples) <= MAX_SAMPLES
+        if at > 2 * lag:
+            assert lag <= at - group.through_ms <= lag + 4 * lag // MAX_SAMPLES + 1
+    for at in range(4_000, 4_020):  # it has caught up: by the tick again
+        group.sample(at, {UPSTREAM[0]: at})
+        group.observe(lambda _tp, _end: True)
+    assert group.through_ms == 4_019
 
 
 async def test_a_storm_is_spread_over_ticks() -> None:
@@ -230,7 +269,7 @@ async def test_what_is_overdue_can_be_seen() -> None:
 
 def test_a_lane_that_is_always_behind_still_moves_on() -> None:
     """The oldest end waited for is kept while newer ones replace each other."""
-    lane = LaneReadThrough()
+    lane = LaneReadThrough(since_ms=0)
     for at in range(1, 6):
         lane.expect(at * 100, at * 10)
     lane.observe(lambda end: end <= 10)
