@@ -46,6 +46,7 @@ from streams.settings import Settings
 from streams.topic_plan import Fit, apply, open_admin
 from streams.topology import Topology, build
 from streams.views import RebuildSource, ViewReader, ViewWriter
+from streams.views.writer import FLUSH_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -259,7 +260,10 @@ class _Views(mode.Service):
 
     @mode.Service.task
     async def _write(self) -> None:
-        await self._worker.views.run()
+        # Not `run`, which ends by being cancelled: a Redis call may take that for its own.
+        while not self.should_stop:
+            await self._worker.views.turn()
+            await self.sleep(FLUSH_SECONDS)
 
     @mode.Service.task
     async def _tell_progress(self) -> None:

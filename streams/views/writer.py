@@ -217,10 +217,13 @@ class ViewWriter:
     async def run(self) -> NoReturn:
         """Flush, keep progress, prune and rebuild until cancelled."""
         while True:
-            outcome = await self.flush()
-            if outcome in (FlushOutcome.WRITTEN, FlushOutcome.NOTHING):
-                await self._look_after()
+            await self.turn()
             await asyncio.sleep(FLUSH_SECONDS)
+
+    async def turn(self) -> None:
+        """One turn of `run`, for those who end by a flag instead of a cancellation."""
+        if await self.flush() in (FlushOutcome.WRITTEN, FlushOutcome.NOTHING):
+            await self._look_after()
 
     async def flush(self) -> FlushOutcome:
         """Write what waits, and the progress of partitions whose views are complete by it.
