@@ -26,7 +26,7 @@ from streams.engine.clients import (
     describe_error,
     start_patiently,
 )
-from streams.engine.errors import ConfigurationError, LaneStalledError
+from streams.engine.errors import ConfigurationError, EngineError, LaneStalledError
 from streams.engine.lane import Lane
 from streams.engine.lease import Lease, LoopGuard, hard_exit_after
 from streams.engine.observer import EngineObserver, LaneListener
@@ -85,6 +85,7 @@ class Engine(mode.Service):
         self._listeners: list[LaneListener] = []
         self._refused_at: float | None = None
         self._strikes = 0
+        self._connected = False
         self._assigned_once = False
         self._closing = False
         self._guard = LoopGuard(self.lease, settings.stall_seconds)
@@ -113,11 +114,18 @@ class Engine(mode.Service):
     async def lag(self) -> dict[TopicPartition, int]:
         """Source records appended but not applied yet, for every lane of this worker."""
         lanes = dict(self.lanes)
+        if not lanes:
+            return {}
         ends = await self.progress.end_offsets(lanes)
         return {tp: max(0, ends[tp] - lane.next_offset) for tp, lane in lanes.items()}
 
     async def publish(self, effects: Sequence[Effect]) -> None:
-        """Publish records outside of a batch and wait until they are acknowledged."""
+        """Publish records outside of a batch and wait until they are acknowledged.
+
+        Raises `EngineError` before the engine has started and once it stops.
+        """
+        if self._closing or not self._connected:
+            raise EngineError("the engine is not running: nothing can be published now")
         await self.writer.publish(effects)
 
     # --- life ------------------------------------------------------------------------------------
@@ -139,6 +147,7 @@ class Engine(mode.Service):
         self.consumer = build_consumer(settings)
         await start_patiently("the consumer", self.consumer.start, settings.start_seconds)
         self.progress = Progress(settings, self.consumer, self.admin, partitions, self.lanes)
+        self._connected = True
         self._tune_gc()
         self.lease.renew()
         self._guard.start()

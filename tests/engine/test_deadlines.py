@@ -285,12 +285,13 @@ moves = st.lists(
     st.one_of(
         st.tuples(st.just("append"), st.integers(0, 1)),
         st.tuples(st.just("intake"), st.integers(0, 1)),
-        st.tuples(st.just("apply"), st.integers(1, 3)),
-        st.tuples(st.just("pass"), st.integers(1, 50)),
-        st.tuples(st.just("wake"), st.integers(-50, 100)),
+        st.tuples(st.just("apply"), st.just(1)),
+        st.tuples(st.just("pass"), st.integers(1, 20)),
+        st.tuples(st.just("wake"), st.integers(0, 20)),
         st.tuples(st.just("tick"), st.just(0)),
     ),
-    max_size=80,
+    min_size=10,
+    max_size=60,
 )
 
 

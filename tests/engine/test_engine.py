@@ -11,7 +11,9 @@ from streams.deadlines import DeadlineService, DeadlineSettings
 from streams.embedded import EmbeddedServices
 from streams.engine import (
     ConfigurationError,
+    Effect,
     Engine,
+    EngineError,
     EngineObserver,
     Lane,
     RecordBatch,
@@ -215,6 +217,21 @@ async def _start_and_stop(engine: Engine) -> None:
         await engine.start()
     finally:
         await engine.stop()
+
+
+async def test_an_engine_that_does_not_run_says_so(ground: Playground) -> None:
+    """A command given too early or too late is refused, not lost."""
+    await ground.create("in", "log")
+    command = [Effect(ground.name("in"), None, b"ann", b"one", ())]
+    idle = Engine(ground.settings(), [notes_stage(ground)])
+    assert await idle.lag() == {}
+    with pytest.raises(EngineError, match="not running"):
+        await idle.publish(command)
+    async with ground.running([notes_stage(ground)]) as engine:
+        await engine.publish(command)
+        await until(lambda: notes_of(engine) == {"ann": ("one",)})
+    with pytest.raises(EngineError, match="not running"):
+        await engine.publish(command)
 
 
 async def test_listeners_see_complete_rows_and_lag_is_counted(ground: Playground) -> None:
