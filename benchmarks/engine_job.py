@@ -230,7 +230,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Run the comparison."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--broker", choices=("embedded", "kafka", "both"), default="both")
-    parser.add_argument("--records", type=int, default=300_000)
+    parser.add_argument("--records", type=int, default=400_000)
     parser.add_argument("--slow-records", type=int, default=20_000, help="for Faust's table")
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--max-records", type=int, default=5_000)

@@ -1,5 +1,6 @@
 """The engine job as Faust's documentation writes it: a topic of records, an agent, a table."""
 
+import asyncio
 import os
 import sys
 import tempfile
@@ -59,6 +60,7 @@ async def count(stream: Any) -> None:
         left -= 1
         if left == 0:
             meter.tell()
+            await asyncio.sleep(1.0)  # the last changes wait in Faust's buffer
             await app.producer.flush()
             os._exit(0)
 
