@@ -200,7 +200,8 @@ class DeadlineService(mode.Service):
                 if not self.should_stop:
                     await self.tick()
             except Exception as error:
-                await self.engine.crash(error)
+                if not self.engine.should_stop:  # else it is on its way down already
+                    await self.engine.crash(error)
                 return
 
     async def tick(self) -> int:
