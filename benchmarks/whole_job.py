@@ -47,10 +47,8 @@ START_AT = datetime(2026, 3, 2, tzinfo=UTC)
 RECORDS_PER_CONTACT = 7.5
 PARTITION = 0
 STAGES = ("intake", "identity", "publish", "fold", "rows", "cards", "views")
-BUFFER_CUTOFF = 6_000
-"""As redis-py sets it for its connections."""
-GC_THRESHOLD = 200_000
-"""As the engine sets it."""
+BUFFER_CUTOFF = 6_000  # as redis-py sets it for its connections
+GC_THRESHOLD = 200_000  # as the engine sets it
 
 
 class Record(NamedTuple):
@@ -336,14 +334,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--profile", action="store_true", help="where the time goes, by function")
-    parser.add_argument("--sort", choices=("tottime", "cumtime"), default="tottime")
     options = parser.parse_args(arguments)
     arrivals = traffic(options.events, options.customers)
     digests(run_once(arrivals, options.batch, True))
     if options.profile:
         profile = cProfile.Profile()
         profile.runcall(run_once, arrivals, options.batch, False)
-        pstats.Stats(profile).sort_stats(options.sort).print_stats(60)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(60)
         return
     jobs = [run_once(arrivals, options.batch, False) for _ in range(options.rounds)]
     print(f"{options.events} records, {options.customers} customers, batches of {options.batch}")

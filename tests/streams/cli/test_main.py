@@ -144,8 +144,11 @@ def test_ctrl_c_in_an_asynchronous_command_exits_with_130(tmp_path: Path) -> Non
     """Ctrl-C ends a command that runs a loop with the status shells expect, and no traceback."""
     started = tmp_path / "started"
     code = f"""
-import asyncio, click, pathlib
+import asyncio, click, pathlib, signal
 from streams.cli.main import cli, main
+
+# A process started in the background of a shell ignores Ctrl-C; this one stands in front.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def work():
     pathlib.Path({str(started)!r}).touch()
@@ -160,5 +163,8 @@ main(["wait"])
     while not started.exists() and process.poll() is None:
         time.sleep(0.01)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=30)
+    try:
+        _, error = process.communicate(timeout=30)
+    finally:
+        process.kill()
     assert (process.returncode, error.strip()) == (130, b"Stopped.")
