@@ -329,11 +329,14 @@ def digests(job: Job) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the job several times and print what it cost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--events", type=int, default=20_000)
-    parser.add_argument("--customers", type=int, default=5_000)
-    parser.add_argument("--batch", type=int, default=2_000)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--profile", action="store_true", help="where the time goes, by function")
+    for name, default in (
+        ("events", 20_000),
+        ("customers", 5_000),
+        ("batch", 2_000),
+        ("rounds", 5),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--profile", action="store_true", help="where the time goes")
     options = parser.parse_args(arguments)
     arrivals = traffic(options.events, options.customers)
     digests(run_once(arrivals, options.batch, True))
