@@ -329,12 +329,8 @@ def digests(job: Job) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the job several times and print what it cost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    for name, default in (
-        ("events", 20_000),
-        ("customers", 5_000),
-        ("batch", 2_000),
-        ("rounds", 5),
-    ):
+    defaults = {"events": 20_000, "customers": 5_000, "batch": 2_000, "rounds": 5}
+    for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--profile", action="store_true", help="where the time goes")
     options = parser.parse_args(arguments)
