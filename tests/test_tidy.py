@@ -19,7 +19,7 @@ from streams.settings import describe
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("schemas", "agents", "streams", "deploy")
 
-FILE_LINES = 350
+FILE_LINES = 360
 """A guide: about 300 lines are read in one sitting; what is longer usually does two things."""
 
 TEST_FILE_LINES = 450
