@@ -37,7 +37,8 @@ def kept(events: list[ComplaintEvent]) -> ComplaintHistory:
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 10 * 24 * 3_600), st.sampled_from(KINDS)), min_size=0, max_size=12
+        # From a second on: what is withdrawn in the instant it opens has no clocks to explain.
+        st.tuples(st.integers(1, 10 * 24 * 3_600), st.sampled_from(KINDS)), min_size=0, max_size=12
     ),
     st.integers(0, 12 * 24 * 3_600),
 )
