@@ -38,7 +38,9 @@ def kept(events: list[ComplaintEvent]) -> ComplaintHistory:
 @given(
     st.lists(
         # From a second on: what is withdrawn in the instant it opens has no clocks to explain.
-        st.tuples(st.integers(1, 10 * 24 * 3_600), st.sampled_from(KINDS)), min_size=0, max_size=12
+        st.tuples(st.integers(1, 10 * 24 * 3_600), st.sampled_from(KINDS)),
+        min_size=0,
+        max_size=12,
     ),
     st.integers(0, 12 * 24 * 3_600),
 )
