@@ -106,7 +106,7 @@ def persistence(info: Mapping[str, Any]) -> Finding:
         if info.get("aof_last_write_status", "ok") != "ok":
             return doubtful("redis persistence", "the append-only file fails", "Look at its disk")
         return fine("redis persistence", "append-only file")
-    mend = "appendonly yes; without it a restart rebuilds views and identity, and repeats alerts"
+    mend = "appendonly yes; without it a restart loses identity links and may repeat alerts"
     if info.get("rdb_last_bgsave_status", "ok") != "ok":
         return doubtful("redis persistence", "snapshots fail", "Look at its disk and its log")
     saved_at = int(info.get("rdb_last_save_time", 0))
