@@ -5,9 +5,9 @@ is fired when D has passed *and* this lane has read past D; then nothing can sti
 happened in time but was only waiting in a queue. Two things tell how far a lane has read:
 
 - **read-through**, by wall clock: at T0 note where all upstream partitions end. Once the whole
-  group has committed past those ends, everything appended before T0 is downstream. Note where the
-  lane's own partition ends then; once the lane has applied that, it has read through T0. With lag,
-  deadlines are late by as much as the lag, and right.
+  group has committed past those ends (or own lanes applied them), everything appended before T0 is
+  downstream. Note where the lane's own partition ends then; once the lane has applied that, it has
+  read through T0. With lag, deadlines are late by as much as the lag, and right.
 - **the watermark**, by event time: only for a deadline that has waited long enough, because one
   partition that nobody can read must not silence every alarm. Then what this lane has seen counts,
   and evidence that comes later retracts.
@@ -36,6 +36,9 @@ NOTHING_READ = -1
 """The instant before any: nothing is known to be read."""
 MAX_SAMPLES = 64
 """Enough to follow a lag of a minute by the tick, and one of an hour by two minutes."""
+OVERDUE_SHARE = 4
+"""Who is overdue waits for records to be read: asking again after a quarter of that wait makes it a
+quarter longer at most, and a long one is not spent asking."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +46,9 @@ class DeadlineSettings:
     """Limits of the deadline service. Durations in seconds."""
 
     tick_seconds: float = 1.0
-    """How often to look; a deadline is at most about twice this late when there is no lag."""
+    """How often to ask how far the group has read while nothing is due."""
+    least_seconds: float = 0.05
+    """The shortest rest between two questions: about how late a deadline is without lag."""
     max_fired_per_tick: int = 5_000
     """Per lane: a storm of due deadlines must leave room for records."""
     wait_seconds: float = 900.0
@@ -125,6 +130,13 @@ def horizon_ms(
     return max(lane.through_ms, min(by_events_ms, now_ms - patience_ms))
 
 
+def rest_seconds(due_in_seconds: float | None, limits: DeadlineSettings) -> float:
+    """How long to rest between two looks when the next wake-up is due in so long (or None is)."""
+    if due_in_seconds is None or due_in_seconds > 0:
+        return limits.tick_seconds
+    return min(limits.tick_seconds, max(limits.least_seconds, -due_in_seconds / OVERDUE_SHARE))
+
+
 def _wall_clock_ms() -> int:
     return time.time_ns() // 1_000_000
 
@@ -194,15 +206,34 @@ class DeadlineService(mode.Service):
 
     @mode.Service.task
     async def _ticker(self) -> None:
+        rested = 0.0
         while not self.should_stop:
-            await self.sleep(self.settings.tick_seconds)
             try:
-                if not self.should_stop:
-                    await self.tick()
+                rested = await self.rest_or_tick(rested)
             except Exception as error:
                 if not self.engine.should_stop:  # else it is on its way down already
                     await self.engine.crash(error)
                 return
+
+    async def rest_or_tick(self, rested_seconds: float) -> float:
+        """Rest, then tick if a wake-up has come due or it is time; returns how long it has rested.
+
+        The lanes' own memory is looked at every `least_seconds`, because a batch may bring a
+        wake-up that is nearer than all others; the broker is asked only when there is a reason.
+        """
+        due_in, least = self._due_in(), self.settings.least_seconds
+        pause = least if due_in is None or due_in <= 0 else min(due_in, least)
+        await self.sleep(pause)
+        rested = rested_seconds + pause
+        if self.should_stop or rested < rest_seconds(self._due_in(), self.settings):
+            return rested
+        await self.tick()
+        return 0.0
+
+    def _due_in(self) -> float | None:
+        """Seconds until the next wake-up of all lanes, negative when it is overdue."""
+        times = [at for lane in self._lanes if (at := lane.wakeups.next_at_ms()) is not None]
+        return (min(times) - self._clock_ms()) / 1000 if times else None
 
     async def tick(self) -> int:
         """Move the read-through on and fire what is due; returns how many were fired."""
@@ -220,9 +251,10 @@ class DeadlineService(mode.Service):
     async def _read_through(self) -> None:
         progress, group = self.engine.progress, self._group
         at_ms = self._clock_ms()  # before the ends: whatever was appended earlier is below them
-        group.sample(at_ms, await progress.end_offsets(progress.partitions_of(self.upstream)))
-        committed = await progress.group_offsets(self.upstream)
-        if group.observe(lambda tp, end: progress.has_reached(tp, max(0, committed[tp]), end)):
+        upstream = progress.partitions_of(self.upstream)
+        group.sample(at_ms, await progress.end_offsets(upstream))
+        done = await self._done_offsets(upstream)
+        if group.observe(lambda tp, end: progress.has_reached(tp, done[tp], end)):
             own = {lane.tp: lane for lane in self._lanes}
             for tp, end in (await progress.end_offsets(own)).items():
                 if (tracker := self._lanes.get(own[tp])) is not None:
@@ -233,6 +265,16 @@ class DeadlineService(mode.Service):
                     lane.tp, lane.next_offset, end
                 )
             )
+
+    async def _done_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Below which offsets everything is downstream: what the group has committed, and what own
+        lanes have applied, which they know sooner than their commit."""
+        lanes = self.engine.lanes
+        done = {tp: lane.next_offset for tp in tps if (lane := lanes.get(tp)) is not None}
+        if len(done) < len(tps):
+            for tp, offset in (await self.engine.progress.group_offsets(self.upstream)).items():
+                done[tp] = max(0, offset, done.get(tp, 0))
+        return done
 
     async def _fire(self, lane: Lane) -> int:
         if lane.stopping or (tracker := self._lanes.get(lane)) is None:

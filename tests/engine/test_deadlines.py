@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -16,6 +17,7 @@ from streams.deadlines import (
     GroupReadThrough,
     LaneReadThrough,
     horizon_ms,
+    rest_seconds,
 )
 from streams.engine import Effect, Engine, Lane, TopicPartition
 from streams.engine.envelope import NEVER, seal
@@ -54,6 +56,8 @@ class World:
         self.broken = False
         self.progress = self
         self.late: list[float] = []
+        self.lanes: dict[TopicPartition, Any] = {}  # of this worker, upstream's included
+        self.asked = 0
 
     # --- what the deadline service asks the engine -----------------------------------------------
 
@@ -66,6 +70,7 @@ class World:
 
     async def end_offsets(self, tps: Any) -> dict[TopicPartition, int]:
         """Ends now."""
+        self.asked += 1
         if self.broken:
             raise KafkaConnectionError("gone")
         ends = {tp: len(self.appended[tp.partition]) for tp in UPSTREAM}
@@ -149,6 +154,86 @@ async def test_an_idle_lane_fires_by_wall_clock() -> None:
     world.now_ms = 9_000
     await service.tick()
     assert len(world.published) == 1
+
+
+class Clock:
+    """Runs the service by itself: its sleep moves the world's time, at once."""
+
+    def __init__(self, world: World, service: DeadlineService) -> None:
+        self.world, self.service = world, service
+        vars(service)["sleep"] = self._sleep
+        self._rested = 0.0
+
+    async def _sleep(self, seconds: float | object) -> None:
+        assert isinstance(seconds, float)
+        assert seconds > 0, "a loop that never sleeps burns a core"
+        self.world.now_ms += max(1, round(seconds * 1000))
+
+    async def run(self, until_ms: int) -> None:
+        """Until so late."""
+        while self.world.now_ms < until_ms:
+            self._rested = await self.service.rest_or_tick(self._rested)
+
+
+async def test_a_deadline_fires_when_it_is_due_not_at_the_next_tick() -> None:
+    """However slow the tick: the service wakes with the wake-up, and a rest apart of each other."""
+    world = World()
+    service = await world.started(tick_seconds=10.0, least_seconds=0.05)
+    for number in range(100):
+        world.lane.wake(b"k%02d" % number, 2_000 + 7 * number)
+    await Clock(world, service).run(until_ms=4_000)
+    assert len(world.published) == 100
+    assert max(world.late) <= 0.05
+    assert world.late[0] == 0.0
+
+
+async def test_a_wake_up_that_comes_while_the_service_rests_is_not_late() -> None:
+    """A batch may bring a wake-up that is nearer than the one the service was waiting for."""
+    world = World()
+    service = await world.started(tick_seconds=10.0, least_seconds=0.05)
+    clock = Clock(world, service)
+    world.lane.wake(b"far", 9_000)
+    await clock.run(until_ms=3_000)
+    world.lane.wake(b"near", world.now_ms + 60)
+    await clock.run(until_ms=5_000)
+    assert world.fired() == [b"near 3060"]
+    assert max(world.late) <= 0.05
+
+
+async def test_nothing_due_asks_the_broker_once_a_tick() -> None:
+    """Looking at the lanes' own memory is free; questions to the broker are not."""
+    world = World()
+    service = await world.started(tick_seconds=1.0, least_seconds=0.05)
+    world.lane.wake(b"ann", 10**9)
+    await Clock(world, service).run(until_ms=61_000)
+    assert world.asked <= 2 * 60
+
+
+def test_who_waits_long_asks_rarely() -> None:
+    """An overdue wake-up waits for records to be read; asking adds a quarter at most."""
+    limits = DeadlineSettings(tick_seconds=1.0, least_seconds=0.05)
+    assert rest_seconds(None, limits) == rest_seconds(0.01, limits) == 1.0
+    assert rest_seconds(0.0, limits) == rest_seconds(-0.2, limits) == 0.05
+    assert rest_seconds(-2.0, limits) == 0.5
+    assert rest_seconds(-3_600.0, limits) == 1.0
+
+
+async def test_own_lanes_are_known_before_their_commit() -> None:
+    """What this worker has applied is downstream, whether or not the commit is out."""
+    world = World()
+    service = await world.started()
+    world.append(0)
+    world.append(1)
+    world.lane.wake(b"ann", 1_000)
+    world.intake(0)
+    world.intake(1)
+    world.apply(2)
+    world.committed = [0, 0]  # the commit is on its way
+    assert await service.tick() == 0
+    world.lanes = {tp: SimpleNamespace(next_offset=1) for tp in UPSTREAM[:1]}
+    assert await service.tick() == 0  # the other partition is another worker's
+    world.lanes = {tp: SimpleNamespace(next_offset=1) for tp in UPSTREAM}
+    assert await service.tick() == 1
 
 
 async def test_unread_upstream_records_hold_a_deadline_back() -> None:
