@@ -1,4 +1,4 @@
-"""`python -m deploy.kafka`: run a broker in the foreground until Ctrl-C."""
+"""`python -m deploy.kafka`: run a broker, or several, in the foreground until Ctrl-C."""
 
 import argparse
 import contextlib
@@ -14,11 +14,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.kafka", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="where to listen; default: a free port")
     parser.add_argument("--directory", type=Path, help="keep the data here; default: nowhere")
+    parser.add_argument("--brokers", type=int, default=1, help="how many; default: 1")
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with (
-            LocalKafka(given.directory, given.port) as kafka,
+            LocalKafka(given.directory, given.port, brokers=given.brokers) as kafka,
             contextlib.suppress(KeyboardInterrupt),
         ):
             print(f"KAFKA_BOOTSTRAP_SERVERS={kafka.bootstrap_servers}", flush=True)

@@ -1,111 +1,139 @@
-"""Fetching, formatting, starting and stopping one Kafka broker.
+"""A Kafka of one or several brokers on loopback, for as long as somebody needs it."""
 
-Needs Java 17 or newer and Maven. The jars (about 60 MB) are fetched once into `.cache/kafka` of the
-checkout, or into `$KAFKA_LIBS`, a directory that has them already.
-"""
-
-import ctypes
-import os
 import shutil
 import signal
-import socket
-import subprocess
-import sys
 import tempfile
 import time
 import uuid
 from base64 import urlsafe_b64encode
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Self
 
-from streams.embedded.probes import broker_cluster_id
+from deploy.kafka.fetching import KafkaUnavailable, fetch_libs, missing_tools
+from deploy.kafka.node import LOOPBACK, Node
 
 __all__ = ["KafkaUnavailable", "LocalKafka", "missing_tools"]
 
-POM = Path(__file__).with_name("pom.xml")
-CACHE = Path(__file__).resolve().parents[2] / ".cache" / "kafka"
-LIBS_VARIABLE = "KAFKA_LIBS"
-FETCH_SECONDS = 600.0
-"""A slow line and an empty Maven cache."""
-FORMAT_SECONDS = 60.0
-START_SECONDS = 60.0
-"""Three seconds on an idle machine; tests run on busy ones."""
-STOP_SECONDS = 20.0
-"""A controlled shutdown takes about a second."""
-HEAP = "-Xmx768m"
-LOOPBACK = "127.0.0.1"
-SHOWN_LINES = 15
-_PR_SET_PDEATHSIG = 1
+HEAP = ("-Xmx768m",)
+SMALL_HEAP = ("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""Of each broker where there are several: they share the work, and are started again and again."""
+REPLICAS = 3
+LOOK_SECONDS = 0.5
 
-_QUIET = """\
-status = error
-appender.console.type = Console
-appender.console.name = console
-appender.console.layout.type = PatternLayout
-appender.console.layout.pattern = %d %p %m (%c)%n
-rootLogger.level = warn
-rootLogger.appenderRef.console.ref = console
-"""
-
-
-class KafkaUnavailable(Exception):
-    """There is no Kafka to be had here; the message says why."""
-
-
-def missing_tools() -> list[str]:
-    """The programs a local Kafka needs and this machine has not."""
-    return [tool for tool in ("java", "mvn") if shutil.which(tool) is None]
+_SETTINGS = {
+    "auto.create.topics.enable": "false",  # a misspelt topic must be an error
+    "offsets.topic.num.partitions": "4",
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",  # tests wait for sessions to end
+    "message.max.bytes": str(16 << 20),
+    "log.cleaner.backoff.ms": "1000",  # compaction can be watched
+}
+_SEVERAL = {
+    "broker.session.timeout.ms": "3000",  # tests wait for a killed broker to be missed
+    "broker.heartbeat.interval.ms": "500",
+    "replica.fetch.max.bytes": str(16 << 20),
+    "leader.imbalance.check.interval.seconds": "5",  # a broker that is back leads again soon
+    "leader.imbalance.per.broker.percentage": "0",
+}
 
 
 class LocalKafka:
-    """One broker for as long as the `with` block lasts; its data goes with it.
+    """A cluster for as long as the `with` block lasts; its data goes with it.
 
-    With a `directory` the data stays there, and the next start goes on with it. `bounce` is for
-    tests that want to see what happens then. On Linux the broker ends with the *thread* that
-    started it, so start it from the main one.
+    With a `directory` the data stays there, and the next start goes on with it. `brokers` above one
+    make a KRaft quorum of them all; from three on every topic has three copies and a write needs
+    two of them (`min.insync.replicas`), as a production cluster should be set up.
+
+    `bounce`, `end` and `begin` are for tests that want to see what happens then. On Linux a broker
+    ends with the *thread* that started it, so start it from the main one.
     """
 
-    def __init__(self, directory: Path | None = None, port: int = 0) -> None:
+    def __init__(self, directory: Path | None = None, port: int = 0, *, brokers: int = 1) -> None:
+        if brokers < 1:
+            raise ValueError(f"brokers must be at least 1, not {brokers}")
         self._given = directory
         self._directory = directory or Path(tempfile.mkdtemp(prefix="manyi-kafka-"))
-        self._port = port or _free_port()
-        self._controller_port = _free_port()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._cluster_id = ""
+        java = HEAP if brokers == 1 else SMALL_HEAP
+        self._nodes = {
+            number: Node(
+                number,
+                self._directory if brokers == 1 else self._directory / f"broker-{number}",
+                port if number == 1 else 0,
+                java,
+            )
+            for number in range(1, brokers + 1)
+        }
 
     @property
     def bootstrap_servers(self) -> str:
-        """The broker's address, as Kafka clients want it."""
-        return f"{LOOPBACK}:{self._port}"
+        """The brokers' addresses, as Kafka clients want them."""
+        return ",".join(f"{LOOPBACK}:{node.port}" for node in self._nodes.values())
+
+    @property
+    def running(self) -> list[int]:
+        """The numbers of the brokers that run now."""
+        return [number for number, node in self._nodes.items() if node.is_running]
 
     def start(self) -> Self:
-        """Start and wait until it answers; raises `KafkaUnavailable` where that cannot be."""
+        """Start and wait until all answer; raises `KafkaUnavailable` where that cannot be."""
         if missing := missing_tools():
             raise KafkaUnavailable(f"a local Kafka needs {' and '.join(missing)}: not installed")
-        self._directory.mkdir(parents=True, exist_ok=True)
-        libs = _fetch_libs()
-        self._configure()
-        if not (self._directory / "data" / "meta.properties").exists():
-            self._format(libs)
-        self._launch(libs)
+        fetch_libs()
+        cluster_id = self._cluster_id()
+        voters = ",".join(
+            f"{node.number}@{LOOPBACK}:{node.controller_port}" for node in self._nodes.values()
+        )
+        with ThreadPoolExecutor() as pool:  # each waits for a Java program
+            for done in [
+                pool.submit(node.prepare, cluster_id, voters, self._settings())
+                for node in self._nodes.values()
+            ]:
+                done.result()
+        try:
+            self.begin(*self._nodes)
+        except KafkaUnavailable:
+            self.stop()
+            raise
         return self
 
     def stop(self) -> None:
-        """Stop the broker; remove its data unless the directory was given."""
-        self._end(signal.SIGTERM)
+        """Stop all brokers; remove their data unless the directory was given."""
+        for node in reversed(self._nodes.values()):
+            # Of several the last ones would wait for a quorum that is gone.
+            node.end(signal.SIGTERM if len(self._nodes) == 1 else signal.SIGKILL)
         if self._given is None:
             shutil.rmtree(self._directory, ignore_errors=True)
 
+    def end(self, *numbers: int, hard: bool = True) -> None:
+        """Kill these brokers, or stop them in order."""
+        for number in numbers:
+            self._nodes[number].end(signal.SIGKILL if hard else signal.SIGTERM)
+
+    def begin(self, *numbers: int) -> None:
+        """Start these brokers, on the same ports and data, and wait until they answer."""
+        for number in numbers:
+            self._nodes[number].launch()
+        for number in numbers:
+            self._nodes[number].await_answer()
+
     def bounce(self, *, hard: bool = False, pause_seconds: float = 0.0) -> None:
-        """Stop it (kill it, if `hard`), wait, and start it again on the same port and data."""
-        self._end(signal.SIGKILL if hard else signal.SIGTERM)
+        """Stop all brokers (kill them, if `hard`), wait, and start them again."""
+        self.end(*self._nodes, hard=hard)
         time.sleep(pause_seconds)
-        self._launch(_fetch_libs())
+        self.begin(*self._nodes)
 
     def wait(self) -> int:
-        """Wait until the broker ends by itself; its exit status."""
-        assert self._process is not None
-        return self._process.wait()
+        """Wait until a broker ends by itself; its exit status."""
+        while True:
+            for node in self._nodes.values():
+                if (status := node.wait(LOOK_SECONDS)) is not None:
+                    return status
+
+    def logs(self) -> Iterable[Path]:
+        """Where the brokers write what they complain about."""
+        return self._directory.rglob("broker.log")
 
     def __enter__(self) -> Self:
         """Start."""
@@ -115,126 +143,24 @@ class LocalKafka:
         """Stop."""
         self.stop()
 
-    # --- steps -----------------------------------------------------------------------------------
-
-    def _configure(self) -> None:
-        listener = f"{LOOPBACK}:{self._port}"
-        settings = {
-            "process.roles": "broker,controller",
-            "node.id": "1",
-            "controller.quorum.voters": f"1@{LOOPBACK}:{self._controller_port}",
-            "listeners": f"PLAINTEXT://{listener},CONTROLLER://{LOOPBACK}:{self._controller_port}",
-            "advertised.listeners": f"PLAINTEXT://{listener}",
-            "controller.listener.names": "CONTROLLER",
-            "log.dirs": str(self._directory / "data"),
-            "auto.create.topics.enable": "false",  # a misspelt topic must be an error
-            "offsets.topic.replication.factor": "1",
-            "offsets.topic.num.partitions": "4",
-            "transaction.state.log.replication.factor": "1",
-            "transaction.state.log.min.isr": "1",
-            "group.initial.rebalance.delay.ms": "0",
-            "group.min.session.timeout.ms": "1000",  # tests wait for sessions to end
-            "message.max.bytes": str(16 << 20),
-            "log.cleaner.backoff.ms": "1000",  # compaction can be watched
+    def _settings(self) -> dict[str, str]:
+        brokers = len(self._nodes)
+        replicas = min(REPLICAS, brokers)
+        in_sync = 2 if replicas >= REPLICAS else 1
+        return {
+            **_SETTINGS,
+            **(_SEVERAL if brokers > 1 else {}),
+            "default.replication.factor": str(replicas),
+            "offsets.topic.replication.factor": str(replicas),
+            "transaction.state.log.replication.factor": str(replicas),
+            "transaction.state.log.min.isr": str(in_sync),
+            "min.insync.replicas": str(in_sync),
         }
-        lines = [f"{name}={value}\n" for name, value in settings.items()]
-        (self._directory / "server.properties").write_text("".join(lines))
-        (self._directory / "log4j2.properties").write_text(_QUIET)
 
-    def _format(self, libs: Path) -> None:
-        cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        done = subprocess.run(
-            [
-                *self._java(libs, "-Xmx128m"),
-                "kafka.tools.StorageTool",
-                *("format", "-t", cluster_id, "-c", "server.properties"),
-            ],
-            cwd=self._directory,
-            capture_output=True,
-            text=True,
-            timeout=FORMAT_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            raise KafkaUnavailable(f"formatting the broker's storage failed: {done.stderr[-800:]}")
-
-    def _launch(self, libs: Path) -> None:
-        with (self._directory / "broker.log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [*self._java(libs, HEAP), "kafka.Kafka", "server.properties"],
-                cwd=self._directory,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                preexec_fn=_die_with_parent,
-            )
-        give_up = time.monotonic() + START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > give_up:
-                tail = (self._directory / "broker.log").read_text(errors="replace").splitlines()
-                self._end(signal.SIGKILL)
-                raise KafkaUnavailable(
-                    "the broker did not start: " + "\n".join(tail[-SHOWN_LINES:])
-                )
-            time.sleep(0.1)
-
-    def _answers(self) -> bool:
-        try:
-            return bool(broker_cluster_id(LOOPBACK, self._port))
-        except OSError:
-            return False
-
-    def _java(self, libs: Path, heap: str) -> list[str]:
-        log4j = self._directory / "log4j2.properties"
-        return ["java", heap, f"-Dlog4j2.configurationFile={log4j}", "-cp", f"{libs}/*"]
-
-    def _end(self, how: signal.Signals) -> None:
-        process, self._process = self._process, None
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(how)
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _fetch_libs() -> Path:
-    """The directory with the jars, fetched by Maven the first time."""
-    if given := os.environ.get(LIBS_VARIABLE):
-        return Path(given)
-    libs = CACHE / "libs"
-    done = CACHE / "complete"
-    if done.exists() and done.stat().st_mtime >= POM.stat().st_mtime:
-        return libs
-    shutil.rmtree(libs, ignore_errors=True)
-    CACHE.mkdir(parents=True, exist_ok=True)
-    fetched = subprocess.run(
-        [
-            *("mvn", "--quiet", "--batch-mode", "--file", str(POM)),
-            f"-Dmaven.repo.local={CACHE / 'maven'}",
-            f"-DoutputDirectory={libs}",
-            "dependency:copy-dependencies",
-        ],
-        capture_output=True,
-        text=True,
-        timeout=FETCH_SECONDS,
-        check=False,
-    )
-    if fetched.returncode:
-        raise KafkaUnavailable(f"Maven could not fetch Kafka: {fetched.stdout[-800:]}")
-    done.touch()
-    return libs
-
-
-def _die_with_parent() -> None:
-    """On Linux, end the broker also when whoever started it is killed with -9."""
-    if sys.platform.startswith("linux"):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-
-
-def _free_port() -> int:
-    with socket.socket() as found:
-        found.bind((LOOPBACK, 0))
-        return int(found.getsockname()[1])
+    def _cluster_id(self) -> str:
+        """The id in the data that is there already, else a new one."""
+        for meta in self._directory.rglob("data/meta.properties"):
+            for line in meta.read_text().splitlines():
+                if line.startswith("cluster.id="):
+                    return line.removeprefix("cluster.id=")
+        return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
