@@ -49,6 +49,17 @@ class HolidaySource(msgspec.Struct, frozen=True):
     region: str | None = None
 
 
+class HolidayDays(msgspec.Struct, frozen=True):
+    """Holidays written out: days off, and days worked in return, each in order.
+
+    A published version carries them, so that it means the same wherever it is read, whatever the
+    `holidays` package knows there.
+    """
+
+    off: tuple[dt.date, ...] = ()
+    worked: tuple[dt.date, ...] = ()
+
+
 class DateSpan(msgspec.Struct, frozen=True, array_like=True):
     """Local days from `first` to `last`, both included."""
 
@@ -70,6 +81,8 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     holidays: HolidaySource | None = None
     closed: tuple[DateSpan, ...] = ()
     opened: tuple[tuple[dt.date, tuple[TimeRange, ...]], ...] = ()
+    holiday_days: HolidayDays | None = None
+    """What `holidays` stands for, once written out; None: the package is asked."""
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -129,13 +142,17 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole policy file. `digest` names its content: clocks say which text judged them."""
+    """A whole policy file. `digest` names its content: clocks say which text judged them.
+
+    `retroactive`: complaints that are open when this version is published are judged by it, too.
+    """
 
     version: int = POLICY_FILE_VERSION
     timezone: str = "UTC"
     reopen_within_seconds: int = DEFAULT_REOPEN_WITHIN_SECONDS
     calendars: tuple[Calendar, ...] = ()
     policies: tuple[Policy, ...]
+    retroactive: bool = False
     digest: str = ""
 
 

@@ -51,6 +51,8 @@ class WorkingCalendar:
         self.spec = spec
         self.zone = zone
         self._opened = dict(spec.opened)
+        days = spec.holiday_days
+        self._days = (frozenset(days.off), frozenset(days.worked)) if days is not None else None
         self._make_up = next((hours for hours in spec.weekly[:5] if hours), ())
         self._years: tuple[int, int] = (0, 0)
         self._last_asked = 0
@@ -119,7 +121,7 @@ class WorkingCalendar:
         if any(span.first <= day <= span.last for span in self.spec.closed):
             return ()
         if self.spec.holidays is not None:
-            off, worked = holidays_of(self.spec.holidays, day.year)
+            off, worked = self._days or holidays_of(self.spec.holidays, day.year)
             if day in worked:
                 return self._make_up
             if day in off:

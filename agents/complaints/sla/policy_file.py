@@ -53,7 +53,7 @@ MAX_NAME = 64
 MIN_REPEAT_SECONDS = 60
 """Calling somebody more often than every minute drowns the call."""
 
-TOP_KEYS = ("version", "timezone", "reopen_within", "calendars", "policies")
+TOP_KEYS = ("version", "timezone", "reopen_within", "retroactive", "calendars", "policies")
 CONDITION_KEYS = (
     "tier", "channel", "severity", "category", "region", "language", "kind", "attributes",
 )  # fmt: skip
@@ -120,6 +120,7 @@ def policy_of_node(reader: Reader, root: Node, digest: str) -> PolicySet:
     if version is not None and reader.text(version, "version") != str(POLICY_FILE_VERSION):
         reader.problem(version, "this version is not known", f"write {POLICY_FILE_VERSION}")
     zone_node, reopen_node = entry(fields, "timezone"), entry(fields, "reopen_within")
+    retroactive = entry(fields, "retroactive")
     zone = None if zone_node is None else read_zone(reader, zone_node, customer=False)
     reopen = None
     if reopen_node is not None:
@@ -132,6 +133,7 @@ def policy_of_node(reader: Reader, root: Node, digest: str) -> PolicySet:
         reopen_within_seconds=DEFAULT_REOPEN_WITHIN_SECONDS if reopen is None else reopen,
         calendars=tuple(calendars.values()),
         policies=policies,
+        retroactive=retroactive is not None and reader.flag(retroactive, "retroactive"),
         digest=digest,
     )
 

@@ -40,6 +40,10 @@ def policy_json_schema() -> Schema:
                 "version": {"const": POLICY_FILE_VERSION},
                 "timezone": _text("IANA zone of calendars that name none, such as Asia/Shanghai."),
                 "reopen_within": _pattern(DURATION, "How long a message reopens a complaint."),
+                "retroactive": {
+                    "type": "boolean",
+                    "description": "Whether open complaints are judged by this version, too.",
+                },
                 "calendars": {
                     "type": "object",
                     "description": "When time counts, by name.",
