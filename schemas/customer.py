@@ -37,6 +37,9 @@ SCORE_DAYS = 90
 AMOUNTS = 64
 CURRENCIES = 8
 COMMANDS_SEEN = 256
+POLICY_VERSIONS = 200
+"""Versions of the policy a partition keeps. A company changes its promises some times a year; of
+the 201st the oldest goes, and what it judged is judged by the oldest that is left."""
 PENDING_COMMANDS = 1_000
 """Commands that arrived before the complaint they are about: topics are read side by side, so this
 happens."""
@@ -158,6 +161,7 @@ class ComplaintState(Struct):
     announced.
 
     `judged_at` is the latest instant up to which its clocks were judged; it never goes back.
+    `policy` is the version that judges it; empty where none was published yet when it was opened.
     """
 
     complaint: Complaint
@@ -167,10 +171,14 @@ class ComplaintState(Struct):
     counted: list[CountedFact] = field(default_factory=list)
     judged_at: datetime | None = None
     wake_at: datetime | None = None
+    policy: str = ""
 
 
 class CustomerState(Struct, omit_defaults=True):
-    """Everything manyi knows of one customer."""
+    """Everything manyi knows of one customer.
+
+    `policy_at` is when the newest retroactive version was published that has had its turn here.
+    """
 
     customer_id: str
     name: str = ""
@@ -195,6 +203,25 @@ class CustomerState(Struct, omit_defaults=True):
     refund_count: int = 0
     commands_seen: list[str] = field(default_factory=list)
     pending: list[CommandGiven] = field(default_factory=list)
+    policy_at: datetime | None = None
+
+
+class PolicyEntry(Struct, array_like=True, frozen=True):
+    """A version of the policy as a partition knows it; the policy itself is a row of its own.
+
+    `settled`: every open complaint it reaches back to has had its turn.
+    """
+
+    version: str
+    published_at: datetime
+    retroactive: bool = False
+    settled: bool = False
+
+
+class PolicyHistory(Struct, omit_defaults=True):
+    """The versions a partition of `customer-events.v1` has been told of, oldest first."""
+
+    entries: tuple[PolicyEntry, ...] = ()
 
 
 class PartitionState(Struct, omit_defaults=True):

@@ -5,6 +5,7 @@ from msgspec import Struct
 from schemas.command import CommandGiven
 from schemas.common import Instant
 from schemas.interaction import Interaction
+from schemas.policy import PolicySet
 
 
 class DeadlineReached(
@@ -34,8 +35,63 @@ class CustomersMerged(
     evidence: str = ""
 
 
-CustomerEvent = Interaction | CommandGiven | DeadlineReached | CustomersMerged
+class PolicyChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="policy_changed"):
+    """From here on this partition knows a new version of the policy; it is about no customer.
+
+    Every partition gets its own copy, at its own place in its log, so which version judges is a
+    function of that log alone. `policy` is complete in itself; its digest is the version's name.
+    `published_at` orders the versions and is the opening time from which a complaint has this one.
+    """
+
+    policy: PolicySet
+    published_at: Instant
+
+
+class PolicyReached(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="policy_reached"):
+    """It is this customer's turn to be judged by a retroactive version, `version`.
+
+    Its open complaints change over at the first event after the `PolicyChanged`, whatever it is;
+    this is that event where no other comes. `reached_at` is when it was sent.
+    """
+
+    customer_id: str
+    version: str
+    reached_at: Instant
+
+
+class PolicySettled(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="policy_settled"):
+    """Every customer of this partition who had an open complaint has had its turn."""
+
+    version: str
+    published_at: Instant
+
+
+PolicyEvent = PolicyChanged | PolicySettled
+"""What is about the partition, not about one of its customers. Its key is `policy`."""
+
+CustomerEvent = (
+    Interaction
+    | CommandGiven
+    | DeadlineReached
+    | CustomersMerged
+    | PolicyChanged
+    | PolicyReached
+    | PolicySettled
+)
 """What stands on `customer-events.v1`; the JSON field `type` names which."""
+
+
+class PolicyPublished(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A version of the policy. Topic `sla-policies.v1`, compacted, key the version's digest.
+
+    The one with the latest `published_at` is in force; a version that comes back into force is
+    published again. `published_by` says by whom: a file's name as a worker or a person gave it.
+    """
+
+    policy: PolicySet
+    published_at: Instant
+    published_by: str = ""
+    version: int = 1
 
 
 class IdentityLink(Struct, frozen=True, kw_only=True, omit_defaults=True):
