@@ -7,6 +7,7 @@ moving a working day to a weekend. The package knows those days as `weekend_work
 from __future__ import annotations
 
 import datetime as dt
+import warnings
 from functools import lru_cache
 
 import holidays
@@ -29,15 +30,23 @@ def supported_countries() -> dict[str, list[str]]:
 @lru_cache(maxsize=512)
 def holidays_of(source: HolidaySource, year: int) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
     """Days off and days worked in return, in one year. Both are empty outside the known years."""
+    return country_days(source, range(year, year + 1))
+
+
+def country_days(
+    source: HolidaySource, years: range
+) -> tuple[frozenset[dt.date], frozenset[dt.date]]:
+    """Days off and days worked in return, in an unbroken run of years."""
     # The neighbouring years are asked too: a holiday's run may begin or end across New Year's Eve.
-    known = holidays.country_holidays(
-        source.country, subdiv=source.region, years=range(year - 1, year + 2)
-    )
-    worked = frozenset(day for day in known.weekend_workdays if day.year == year)
+    around = range(years.start - 1, years.stop + 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # years it does not know: they have no holidays here
+        known = holidays.country_holidays(source.country, subdiv=source.region, years=around)
+    worked = frozenset(day for day in known.weekend_workdays if day.year in years)
     off = set(known)
     if source.country in ABSORBS_WEEKENDS:
         off |= _touching_weekends(off, known.weekend_workdays)
-    return frozenset(day for day in off if day.year == year), worked
+    return frozenset(day for day in off if day.year in years), worked
 
 
 def _touching_weekends(off: set[dt.date], worked: set[dt.date]) -> set[dt.date]:
