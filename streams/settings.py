@@ -139,6 +139,11 @@ class Settings:
     port: int = variable(
         "MANYI_PORT", env.port, 6066, HTTP, "Port of the API, the wallboard and /metrics."
     )
+    public_url: str | None = variable(
+        "MANYI_PUBLIC_URL", env.url("http", "https"), None, HTTP,
+        "Address under which staff reach a worker's pages; alerts then link to their complaint.",
+        shown_default="none: alerts carry no link"
+    )
 
     # --- the rules -----------------------------------------------------------------------------
     policy: Path | None = variable(

@@ -91,6 +91,7 @@ def notifier_settings(settings: Settings, *, terminal: bool) -> NotifierSettings
         webhook_url=settings.webhook_url,
         webhook_secret=settings.webhook_secret,
         terminal=terminal,
+        link=settings.public_url,
         zone=settings.timezone,
     )
 
