@@ -44,6 +44,8 @@ class Measure(StrEnum):
     COMPLAINTS_OPENED = "complaints_opened"
     COMPLAINTS_RESOLVED = "complaints_resolved"
     COMPLAINTS_REOPENED = "complaints_reopened"
+    HAND_OVERS = "hand_overs"
+    HAND_BACKS = "hand_backs"
     CSAT = "csat"
     NPS = "nps"
     CES = "ces"

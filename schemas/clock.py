@@ -37,7 +37,8 @@ class ComplaintEvent(msgspec.Struct, frozen=True, omit_defaults=True):
 
     `at` is when it happened (event time, aware), never when it arrived. The same (`id`, `what`)
     twice is the same fact. `reason` is that of a pause; `changes` maps fields of
-    `ComplaintContext` (or `attributes.NAME`) to their new values.
+    `ComplaintContext` (or `attributes.NAME`) to their new values. `team` is that of who replied,
+    empty where nobody said it.
     """
 
     at: dt.datetime
@@ -47,6 +48,7 @@ class ComplaintEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     channel: str = ""
     reason: str = ""
     changes: dict[str, str] = {}
+    team: str = ""
 
 
 class ClockState(enum.StrEnum):
@@ -63,8 +65,10 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One instance of one promise.
 
     `instance` is `once` for the targets that run once in a complaint, and the id of the event that
-    started the wait for `next_response` and `update`. `due_at` of a paused clock is the earliest it
-    can be, were the clock to go on now; it is None only if the calendar never opens again.
+    started the wait for `next_response`, `update` and `hand_over`. `due_at` of a paused clock is
+    the earliest it can be, were the clock to go on now; it is None only if the calendar never opens
+    again. `team` is with whom the complaint rests and `from_team` who handed it over, of
+    `hand_over` only.
     `used_seconds` is counted time at its end, or at the instant of evaluation; `limit_seconds` is
     what may be used.
     """
@@ -83,6 +87,8 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     calendar: str = ""
     started_by: str = ""
     ended_by: str = ""
+    team: str = ""
+    from_team: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -144,6 +150,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     used_seconds: float = 0.0
     policy: str = ""
     policy_digest: str = ""
+    team: str = ""
 
     @property
     def key(self) -> str:

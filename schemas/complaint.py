@@ -48,10 +48,16 @@ class Reason(Struct, frozen=True, omit_defaults=True):
 
 
 class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A clock as readers see it. `state` is running, paused, met, breached or ended."""
+    """A clock as readers see it. `state` is running, paused, met, breached or ended.
+
+    `instance` tells the clocks of one target apart: `once`, or the id of the event that started the
+    wait. `team` is with whom the complaint rests, of `hand_over` only.
+    """
 
     target: str
     state: str
+    instance: str = ""
+    team: str = ""
     started_at: Instant
     due_at: Instant | None = None
     limit_seconds: float
@@ -66,8 +72,9 @@ class Complaint(Struct, kw_only=True, omit_defaults=True):
     """A complaint and its clocks, at every change. Topic `complaints.v1`, key `complaint_id`.
 
     `complaint_id` is UUIDv5 of the interaction that opened it. `matter_refs` and
-    `conversation_keys` decide what joins it. `change_count` grows by one with every published
-    change.
+    `conversation_keys` decide what joins it. `hand_over_count` counts the times one team gave it to
+    another, `hand_back_count` those of them to a team that had had it before. `change_count` grows
+    by one with every published change.
     """
 
     complaint_id: str
@@ -96,6 +103,8 @@ class Complaint(Struct, kw_only=True, omit_defaults=True):
     closed_at: Instant | None = None
     last_contact_at: Instant | None = None
     reopened_count: int = 0
+    hand_over_count: int = 0
+    hand_back_count: int = 0
     contact_count: int = 1
     clocks: list[ClockView] = field(default_factory=list)
     quiet: bool = False

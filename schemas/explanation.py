@@ -61,6 +61,7 @@ class ExplainedClock(Struct, frozen=True, kw_only=True):
 
     Their `seconds` sum to `elapsed_seconds`, which runs from start to end (or to now), their
     `counted_seconds` to `used_seconds`. `told` names what was announced, in the order of policy.
+    `team` is with whom the complaint rests and `from_team` who handed it over, of `hand_over` only.
     """
 
     target: str
@@ -80,6 +81,8 @@ class ExplainedClock(Struct, frozen=True, kw_only=True):
     ended_by: Cause | None
     told: list[str]
     segments: list[ExplainedSegment]
+    team: str = ""
+    from_team: str = ""
 
 
 class ComplaintClocks(Struct, frozen=True, kw_only=True):

@@ -63,9 +63,9 @@ class Interaction(
     `<source>|<conversation>`, or `mail|<root message id>`; `parent_keys` are further keys the same
     conversation is known by. `target_id` is the interaction an edit, removal or failed delivery is
     about. `text` is the actor's word unless `text_by` names another speaker, such as the customer
-    in the transcript of a call a representative took. `matter_refs` are `kind:value` texts such as
-    `order:4711`. `rating` is turned so that more is better. `quiet` marks history: its clocks give
-    verdicts and its alerts page nobody.
+    in the transcript of a call a representative took. `handed_to` is the team the matter rests with
+    from here on. `matter_refs` are `kind:value` texts such as `order:4711`. `rating` is turned so
+    that more is better. `quiet` marks history: its clocks give verdicts and its alerts page nobody.
     """
 
     interaction_id: str
@@ -108,6 +108,7 @@ class Interaction(
     priority: Annotated[str, Meta(max_length=limits.CATEGORY)] | None = None
     complaint: bool | None = None
     team: Team | None = None
+    handed_to: Team | None = None
     auto_kind: AutoKind = AutoKind.NONE
     mapped_by: str | None = None
     quiet: bool = False

@@ -30,6 +30,8 @@ class Target(enum.StrEnum):
     UPDATE = "update"
     FIRST_RESOLUTION = "first_resolution"
     TOTAL_RESOLUTION = "total_resolution"
+    HAND_OVER = "hand_over"
+    """What teams owe each other (ITIL: operational level agreement), one wait a hand-over."""
 
 
 class TimeRange(msgspec.Struct, frozen=True, array_like=True):
@@ -112,7 +114,11 @@ class Escalation(msgspec.Struct, frozen=True):
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """One target of one policy. `pause_while` None: every reason for a pause stops the clock."""
+    """One target of one policy. `pause_while` None: every reason for a pause stops the clock.
+
+    Of `hand_over` a policy may make several promises, the first that matches holds: `from_teams` is
+    who handed the complaint over, `to_teams` with whom it rests; empty: any.
+    """
 
     target: Target
     limit: Limit
@@ -120,6 +126,8 @@ class Promise(msgspec.Struct, frozen=True, kw_only=True):
     warn: tuple[Warn, ...] = DEFAULT_WARNINGS
     escalate: tuple[Escalation, ...] = ()
     pause_while: tuple[str, ...] | None = None
+    from_teams: tuple[str, ...] = ()
+    to_teams: tuple[str, ...] = ()
 
 
 class Condition(msgspec.Struct, frozen=True):

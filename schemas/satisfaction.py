@@ -94,7 +94,9 @@ class SatisfactionRow(Struct, omit_defaults=True):
     """Counts of one (window, start, dimension, key); partitions are added field by field.
 
     `breached` counts clocks per target; `met` likewise. `complaints_open` is opened minus resolved
-    plus reopened within the window, so summed over all windows it is what is open now.
+    plus reopened within the window, so summed over all windows it is what is open now. `hand_overs`
+    counts under the team that gave a complaint to another, `hand_backs` those of them to a team
+    that had had it before.
     """
 
     contacts: int = 0
@@ -103,6 +105,8 @@ class SatisfactionRow(Struct, omit_defaults=True):
     complaints_opened: int = 0
     complaints_resolved: int = 0
     complaints_reopened: int = 0
+    hand_overs: int = 0
+    hand_backs: int = 0
     csat: dict[int, int] = field(default_factory=dict)
     nps: dict[int, int] = field(default_factory=dict)
     ces: dict[int, int] = field(default_factory=dict)

@@ -22,6 +22,9 @@ LATENESS_BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 3_600)
 
 BATCH_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
+REBUILD_BUCKETS = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+"""Some 20 s per million links."""
+
 
 class Bounded:
     """Label values, the first `LABEL_VALUES` of them; what comes later is `other`."""
@@ -74,6 +77,20 @@ class Metrics:
         self.identity_conflicts = counter(
             "identity_conflicts", "Records whose handles belong to different customers."
         )
+        self.identity_rebuilds = counter(
+            "identity_rebuilds", "Rebuilds of the identity index that began on this worker."
+        )
+        self.identity_rebuild_failures = counter(
+            "identity_rebuild_failures", "Rebuilds that came to nothing and began anew.", "reason"
+        )
+        self.identity_rebuild_seconds = histogram(
+            "identity_rebuild_seconds",
+            "From losing sight of the index to a complete one: intake waits.",
+            REBUILD_BUCKETS,
+        )
+        self.identity_restored_links = gauge(
+            "identity_restored_links", "Links restored by the rebuild that runs, or ran last."
+        )
 
         # --- customers and complaints ------------------------------------------------------------
         self.contacts = counter("contacts", "Contacts of customers.", "channel")
@@ -88,6 +105,12 @@ class Metrics:
         )
         self.complaints_reopened = counter(
             "complaints_reopened", "Complaints opened again.", "channel", "tier"
+        )
+        self.hand_overs = counter(
+            "hand_overs", "Complaints that one team gave to another.", "channel", "tier"
+        )
+        self.hand_backs = counter(
+            "hand_backs", "Of those, given to a team that had had it before.", "channel", "tier"
         )
         self.complaints_open = gauge(
             "complaints_open",

@@ -13,6 +13,7 @@ from agents.effects import Measure, Tally
 from schemas.alert import AlertKind, SlaAlert
 from schemas.common import Channel, Tier
 from streams.engine import EngineObserver
+from streams.identity import IdentityObserver
 from streams.metrics import OTHER, Bounded, Metrics
 from streams.notifier.observer import NotifierObserver
 from streams.pipeline.observer import PipelineObserver
@@ -155,6 +156,10 @@ class PipelineMetrics(PipelineObserver):
                 metrics.complaints_resolved.labels(channel, tier).inc(count)
             case Measure.COMPLAINTS_REOPENED:
                 metrics.complaints_reopened.labels(channel, tier).inc(count)
+            case Measure.HAND_OVERS:
+                metrics.hand_overs.labels(channel, tier).inc(count)
+            case Measure.HAND_BACKS:
+                metrics.hand_backs.labels(channel, tier).inc(count)
             case Measure.MET if isinstance(value, str):
                 metrics.clocks_met.labels(self._targets(value), channel, tier).inc(count)
             case Measure.BREACHED if isinstance(value, str):
@@ -175,6 +180,30 @@ class PipelineMetrics(PipelineObserver):
         if alert.kind in TIMELY and not alert.quiet:
             late = (alert.announced_at - alert.at).total_seconds()
             self._metrics.alert_lateness.labels(alert.kind.value).observe(max(0.0, late))
+
+
+class IdentityMetrics(IdentityObserver):
+    """Counts rebuilds of the identity index."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._reasons = Bounded()
+
+    def rebuilding(self) -> None:
+        """A rebuild began on this worker."""
+        self._metrics.identity_rebuilds.inc()
+
+    def progressed(self, links: int) -> None:
+        """So many links were restored so far."""
+        self._metrics.identity_restored_links.set(links)
+
+    def rebuilt(self, links: int, seconds: float) -> None:
+        """This worker has rebuilt the index."""
+        self._metrics.identity_rebuild_seconds.observe(seconds)
+
+    def failed(self, reason: str) -> None:
+        """A rebuild came to nothing."""
+        self._metrics.identity_rebuild_failures.labels(self._reasons(reason)).inc()
 
 
 class ViewMetrics(ViewObserver):

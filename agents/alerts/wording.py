@@ -10,6 +10,7 @@ from datetime import UTC, tzinfo
 from msgspec import Struct
 
 from schemas.alert import AlertKind, SlaAlert
+from schemas.policy import Target
 
 TITLE_CHARS = 120
 """Lock screens and bots cut longer ones; the facts that may be cut stand last."""
@@ -44,6 +45,7 @@ class _Phrases(Struct, frozen=True):
     matter: str
     policy: str
     complaint: str
+    now: str
     units: tuple[str, str, str, str]
     joint: str
     colon: str
@@ -58,6 +60,7 @@ _EN = _Phrases(
         "update": "progress update",
         "first_resolution": "first solution",
         "total_resolution": "solution",
+        "hand_over": "work of the team",
     },
     tiers={
         "vip": "VIP customer",
@@ -91,6 +94,7 @@ _EN = _Phrases(
     matter="about",
     policy="policy {policy}",
     complaint="complaint {id}",
+    now="{act} now.",
     units=("{} d", "{} h", "{} min", "{} s"),
     joint=" ",
     colon=": ",
@@ -105,6 +109,7 @@ _ZH = _Phrases(
         "update": "进展通报",
         "first_resolution": "首次解决",
         "total_resolution": "解决",
+        "hand_over": "组内处理",
     },
     tiers={"vip": "VIP客户", "major": "重要客户", "common": "客户", "minor": "客户"},
     channels={"phone": "电话", "email": "邮件", "chat": "在线聊天", "web": "网页表单"},
@@ -133,6 +138,7 @@ _ZH = _Phrases(
     matter="事由",
     policy="规则{policy}",
     complaint="投诉{id}",
+    now="请立即{act}。",
     units=("{}天", "{}小时", "{}分钟", "{}秒"),
     joint="",
     colon="：",
@@ -146,6 +152,7 @@ _ACTS: Mapping[str, Mapping[str, str]] = {
         "update": "Tell the customer how things stand",
         "first_resolution": "Solve the complaint",
         "total_resolution": "Solve the complaint",
+        "hand_over": "Answer the customer, or hand the complaint on",
     },
     "zh": {
         "acknowledgement": "确认已受理投诉",
@@ -154,6 +161,7 @@ _ACTS: Mapping[str, Mapping[str, str]] = {
         "update": "向客户通报进展",
         "first_resolution": "解决投诉",
         "total_resolution": "解决投诉",
+        "hand_over": "回复客户或转交投诉",
     },
 }
 
@@ -230,6 +238,9 @@ def _times(phrases: _Phrases, alert: SlaAlert, zone: tzinfo) -> list[str]:
 def _next_step(phrases: _Phrases, alert: SlaAlert, target: str) -> str:
     act = _ACTS[phrases.language].get(alert.target, target)
     lower = act[:1].lower() + act[1:]
+    if alert.target == Target.HAND_OVER and alert.kind is AlertKind.BREACHED:
+        # The customer was promised nothing about it: there is no delay to apologise for.
+        return phrases.now.format(act=act)
     return phrases.steps[alert.kind].format(act=act, act_lower=lower)
 
 

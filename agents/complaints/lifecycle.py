@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from msgspec import Struct
 
+from agents.complaints.sla.vocabulary import normal
 from schemas.clock import ComplaintEvent, ComplaintEventKind
 from schemas.complaint import Stage
 
@@ -31,6 +32,12 @@ class Progress(Struct):
     contact_count: int = 0
     resolutions: list[datetime] = []
     reopenings: list[datetime] = []
+    hand_overs: list[tuple[datetime, str]] = []
+    """When one team gave it to another, and which team gave it away."""
+    hand_backs: list[tuple[datetime, str]] = []
+    """Those of them that gave it to a team which had had it before."""
+    teams: list[str] = []
+    """The teams that had it, the one that has it last."""
     changes: dict[str, str] = {}
 
 
@@ -40,14 +47,14 @@ def sort_key(event: ComplaintEvent) -> tuple[datetime, int, str]:
 
 
 def progress_of(
-    history: Sequence[ComplaintEvent], reopen_within: timedelta, now: datetime
+    history: Sequence[ComplaintEvent], reopen_within: timedelta, now: datetime, team: str = ""
 ) -> Progress:
     """Fold the sorted `history` into stages. `now` only decides whether a resolved complaint is
-    closed."""
+    closed; `team` had the complaint when it was opened."""
     opened_at = next(
         (event.at for event in history if event.what is ComplaintEventKind.OPENED), history[0].at
     )
-    progress = Progress(stage=Stage.RECEIVED, opened_at=opened_at)
+    progress = Progress(stage=Stage.RECEIVED, opened_at=opened_at, teams=[team] if team else [])
     for event in history:
         if event.at >= opened_at:
             _advance(progress, event, reopen_within)
@@ -76,6 +83,7 @@ def _advance(progress: Progress, event: ComplaintEvent, reopen_within: timedelta
         case ComplaintEventKind.PAUSED:
             _work(progress)
         case ComplaintEventKind.CHANGED:
+            _hand_over(progress, event)
             progress.changes = progress.changes | event.changes
             if OWNER in event.changes:
                 _work(progress)
@@ -112,6 +120,21 @@ def _acknowledge(progress: Progress, at: datetime) -> None:
 def _work(progress: Progress) -> None:
     if progress.stage in (Stage.RECEIVED, Stage.ACKNOWLEDGED):
         progress.stage = Stage.IN_PROGRESS
+
+
+def _hand_over(progress: Progress, event: ComplaintEvent) -> None:
+    team = event.changes.get(TEAM)
+    if not team:
+        return
+    known = [normal(name) for name in progress.teams]
+    if known and known[-1] == normal(team):
+        return
+    if known:
+        given = (event.at, progress.teams[-1])
+        progress.hand_overs = [*progress.hand_overs, given]
+        if normal(team) in known:
+            progress.hand_backs = [*progress.hand_backs, given]
+    progress.teams = [*progress.teams, team]
 
 
 def _reopen(progress: Progress, at: datetime) -> None:

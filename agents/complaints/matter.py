@@ -119,6 +119,19 @@ def find_for_answer(
     return _waiting_longest(waiting)
 
 
+def find_for_hand_over(
+    states: Sequence[ComplaintState], interaction: Interaction, rules: ComplaintRules
+) -> ComplaintState | None:
+    """The complaint that goes to another team: only what names its conversation or matter moves
+    it."""
+    named = [
+        (_STRENGTH[found], is_open(state), state.complaint.opened_at, state)
+        for state in states
+        if (found := match(state, interaction, "", rules)) in (Match.CONVERSATION, Match.REFERENCE)
+    ]
+    return max(named, key=lambda found: found[:3])[3] if named else None
+
+
 def _waiting_longest(states: Iterable[ComplaintState]) -> ComplaintState | None:
     def rank(state: ComplaintState) -> tuple[bool, datetime]:
         complaint = state.complaint

@@ -25,6 +25,7 @@ from agents.complaints.lifecycle import (
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.sla.announcements import announce
 from agents.complaints.sla.plan import Plan
+from agents.complaints.versions import PolicyBook
 from agents.customer.threads import labels_of
 from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
 from agents.uuids import uuid5_text
@@ -45,12 +46,22 @@ class Rulebook(Struct, frozen=True):
     opening."""
 
     plan: Plan
+    """What judges where no version was published yet."""
     rules: ComplaintRules
+    book: PolicyBook | None = None
+    """The versions the partition knows; None before the first."""
 
-    @property
-    def reopen_within(self) -> timedelta:
+    def plan_of(self, version: str) -> Plan:
+        """The plan of the version that judges a complaint."""
+        return self.plan if self.book is None else self.book.plan_of(version)
+
+    def version_for(self, opened_at: datetime) -> str:
+        """The version that will judge a complaint opened then; empty before the first."""
+        return "" if self.book is None else self.book.version_for(opened_at)
+
+    def reopen_within(self, version: str) -> timedelta:
         """How long a customer's word reopens a resolved complaint."""
-        return timedelta(seconds=self.plan.policy_set.reopen_within_seconds)
+        return timedelta(seconds=self.plan_of(version).policy_set.reopen_within_seconds)
 
 
 def settle(
@@ -68,9 +79,12 @@ def settle(
     (`fire=True`).
     """
     history = merge_history(state.history, events, COMPLAINT_EVENTS)
-    outcome = announce(state.announced, history, rulebook.plan, state.context, now, fire=fire)
+    plan = rulebook.plan_of(state.policy)
+    reopen_within = timedelta(seconds=plan.policy_set.reopen_within_seconds)
+    outcome = announce(state.announced, history, plan, state.context, now, fire=fire)
     judged_at = max(filter(None, (state.judged_at, now if fire else None)), default=None)
-    progress = progress_of(history, rulebook.reopen_within, judged_at or history[-1].at)
+    had_by = state.context.attributes.get("team", "")
+    progress = progress_of(history, reopen_within, judged_at or history[-1].at, had_by)
     clocks = [_as_told(clock, outcome.announced) for clock in outcome.clocks]
     complaint = _complaint_of(state.complaint, progress, clocks)
     counted = _counted(complaint, progress, clocks)
@@ -88,7 +102,8 @@ def settle(
         outcome.announced,
         counted,
         judged_at,
-        _wake_at(complaint, outcome.wake_at, rulebook, now, fire=fire),
+        _wake_at(complaint, outcome.wake_at, reopen_within, now, fire=fire),
+        state.policy,
     )
     return settled, effects
 
@@ -106,10 +121,15 @@ def _as_told(clock: Clock, announced: Sequence[Announced]) -> Clock:
 
 
 def _wake_at(
-    complaint: Complaint, due: datetime | None, rulebook: Rulebook, now: datetime, *, fire: bool
+    complaint: Complaint,
+    due: datetime | None,
+    reopen_within: timedelta,
+    now: datetime,
+    *,
+    fire: bool,
 ) -> datetime | None:
     closes_at = (
-        complaint.resolved_at + rulebook.reopen_within
+        complaint.resolved_at + reopen_within
         if complaint.stage is Stage.RESOLVED and complaint.resolved_at is not None
         else None
     )
@@ -131,6 +151,8 @@ def _complaint_of(complaint: Complaint, progress: Progress, clocks: Sequence[Clo
         last_contact_at=progress.last_contact_at,
         contact_count=progress.contact_count,
         reopened_count=len(progress.reopenings),
+        hand_over_count=len(progress.hand_overs),
+        hand_back_count=len(progress.hand_backs),
         clocks=[view_of(clock) for clock in clocks],
     )
     changes = progress.changes
@@ -153,6 +175,8 @@ def view_of(clock: Clock) -> ClockView:
     """A clock as readers see it."""
     return ClockView(
         target=clock.target,
+        instance=clock.instance,
+        team=clock.team,
         state=clock.state,
         started_at=clock.started_at,
         due_at=clock.due_at,
@@ -190,15 +214,21 @@ def _counted(
     facts = [CountedFact(Measure.COMPLAINTS_OPENED, opened_at, labels)]
     facts += [CountedFact(Measure.COMPLAINTS_RESOLVED, at, labels) for at in progress.resolutions]
     facts += [CountedFact(Measure.COMPLAINTS_REOPENED, at, labels) for at in progress.reopenings]
+    for measure, given in (
+        (Measure.HAND_OVERS, progress.hand_overs),
+        (Measure.HAND_BACKS, progress.hand_backs),
+    ):
+        facts += [CountedFact(measure, at, replace(labels, team=team)) for at, team in given]
     if progress.resolved_at is not None:
         seconds = (progress.resolved_at - opened_at).total_seconds()
         facts.append(CountedFact(Measure.RESOLUTION, progress.resolved_at, labels, seconds))
     for clock in clocks:
+        whose = replace(labels, team=clock.team) if clock.team else labels
         if clock.state is ClockState.MET and clock.ended_at is not None:
-            facts.append(CountedFact(Measure.MET, clock.ended_at, labels, clock.target.value))
+            facts.append(CountedFact(Measure.MET, clock.ended_at, whose, clock.target.value))
         elif clock.state is ClockState.BREACHED and clock.breached_at is not None:
             facts.append(
-                CountedFact(Measure.BREACHED, clock.breached_at, labels, clock.target.value)
+                CountedFact(Measure.BREACHED, clock.breached_at, whose, clock.target.value)
             )
     return facts
 
@@ -244,7 +274,7 @@ def _alert_of(complaint: Complaint, said: Announcement) -> SlaAlert:
         severity=complaint.severity,
         tier=complaint.tier,
         region=complaint.region,
-        team=complaint.team,
+        team=said.team or complaint.team,
         owner=complaint.owner,
         language=complaint.language,
         matter=complaint.summary,

@@ -7,7 +7,13 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from agents.complaints.matter import find_for_answer, find_for_customer, is_open
+from agents.complaints.lifecycle import TEAM
+from agents.complaints.matter import (
+    find_for_answer,
+    find_for_customer,
+    find_for_hand_over,
+    is_open,
+)
 from agents.complaints.opening import Finding, find_complaint, worse
 from agents.complaints.settle import Rulebook, settle
 from agents.effects import Effect, PublishComplaint
@@ -52,6 +58,8 @@ def take_interaction(
         effects += _customer_spoke(complaints, customer, interaction, finding, labels, rulebook)
     if interaction.response_at is not None:
         effects += _somebody_answered(complaints, interaction, labels, rulebook)
+    if interaction.handed_to is not None:
+        effects += _handed_over(complaints, interaction, interaction.handed_to, rulebook)
     if _is_closing(interaction):
         effects += _conversation_closed(complaints, interaction, labels, rulebook)
     return complaints, effects
@@ -83,6 +91,7 @@ def _customer_spoke(
     if finding is None:
         return []
     state = _open(customer, interaction, finding, labels, at)
+    state.policy = rulebook.version_for(at)
     complaints.append(state)
     opened = _event(interaction, ComplaintEventKind.OPENED, at)
     events = [opened, *_already_answered(customer.threads, interaction, at)]
@@ -111,6 +120,9 @@ def _open(
     at: datetime,
 ) -> ComplaintState:
     language = interaction.language or customer.profile.language or ""
+    attributes = {"priority": interaction.priority} if interaction.priority else {}
+    if labels.team:
+        attributes["team"] = labels.team
     complaint = Complaint(
         complaint_id=complaint_id_of(interaction),
         customer_id=customer.customer_id,
@@ -143,7 +155,7 @@ def _open(
             language=language,
             kind=interaction.kind,
             timezone=customer.profile.timezone or "",
-            attributes={"priority": interaction.priority} if interaction.priority else {},
+            attributes=attributes,
         ),
     )
 
@@ -222,10 +234,25 @@ def _somebody_answered(
         return []
     by_bot = interaction.actor.type is ActorType.BOT
     what = ComplaintEventKind.BOT_REPLY if by_bot else ComplaintEventKind.HUMAN_REPLY
-    event = _event(interaction, what, at, ":r")
+    # Who hands over speaks for the team that had it, not for the one it goes to.
+    team = interaction.actor.team or (interaction.team if interaction.handed_to is None else None)
+    event = replace(_event(interaction, what, at, ":r"), team=team or "")
     return _put(
         complaints, state, _joined(state, interaction, None), [event], rulebook, interaction
     )
+
+
+def _handed_over(
+    complaints: list[ComplaintState], interaction: Interaction, team: str, rulebook: Rulebook
+) -> list[Effect]:
+    state = find_for_hand_over(complaints, interaction, rulebook.rules)
+    if state is None:
+        return []
+    event = replace(
+        _event(interaction, ComplaintEventKind.CHANGED, interaction.occurred_at, ":h"),
+        changes={TEAM: team},
+    )
+    return _put(complaints, state, state, [event], rulebook, interaction)
 
 
 def _is_closing(interaction: Interaction) -> bool:
@@ -291,7 +318,7 @@ def _forget_oldest(complaints: list[ComplaintState], rulebook: Rulebook) -> list
                 closed = replace(
                     complaint,
                     stage=Stage.CLOSED,
-                    closed_at=complaint.resolved_at + rulebook.reopen_within,
+                    closed_at=complaint.resolved_at + rulebook.reopen_within(gone.policy),
                     change_count=complaint.change_count + 1,
                 )
                 effects.append(PublishComplaint(closed))

@@ -27,7 +27,7 @@ from schemas.common import (
     Visibility,
 )
 from schemas.customer import CustomerState
-from schemas.events import CustomerEvent, DeadlineReached
+from schemas.events import DeadlineReached, OfCustomer
 from schemas.interaction import Interaction, Origin
 from schemas.policy import Target
 
@@ -93,7 +93,7 @@ class StepDriver:
         """The row as it stands."""
         return self._state
 
-    def _fold(self, event: CustomerEvent) -> None:
+    def _fold(self, event: OfCustomer) -> None:
         result = step(self._state, event, self._rulebook)
         self._state = result.state
         for effect in result.effects:
@@ -108,6 +108,7 @@ class StepDriver:
                         instance="",
                         step=alert.step or "",
                         to=alert.to,
+                        team=alert.team if alert.target == Target.HAND_OVER else "",
                         clock_started_at=alert.clock_started_at,
                         due_at=alert.due_at,
                         breached_at=alert.breached_at,
@@ -134,14 +135,16 @@ class StepDriver:
             origin=Origin(f"interactions.{channel}.v1", 0, event.number),
             body_hash=name,
             direction=Direction.IN if speaks else Direction.OUT,
-            actor=Actor(_ACTORS.get(event.actor, ActorType.HUMAN)),
+            actor=Actor(_ACTORS.get(event.actor, ActorType.HUMAN), team=event.changes.get("team")),
+            team=(said or {}).get("team"),
             visibility=Visibility.PRIVATE if event.actor == "note" else Visibility.PUBLIC,
             sequence=event.number,
             contact_at=event.at if speaks else None,
             response_at=event.at if answers else None,
             complaint=True if said is not None else None,
             category=(said or {}).get("category"),
-            priority=_PRIORITY.get((said or {}).get("severity", "")),
+            priority=(said or {}).get("priority")
+            or _PRIORITY.get((said or {}).get("severity", "")),
             customer_profile=CustomerProfile(
                 tier=Tier(customer["tier"]) if "tier" in customer else None,
                 region=customer.get("region"),
@@ -168,6 +171,9 @@ class StepDriver:
                 reason=event.reason or None,
                 severity=changes.get("severity"),
                 category=changes.get("category"),
+                team=changes.get("team"),
+                owner=changes.get("owner"),
+                priority=changes.get("priority"),
                 tier=Tier(changes["tier"]) if "tier" in changes else None,
             ),
         )

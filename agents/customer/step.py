@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from agents.complaints.commands import take_command
+from agents.complaints.retroactive import change_over
 from agents.complaints.settle import Rulebook
 from agents.complaints.step import (
     next_wake,
@@ -36,8 +37,9 @@ from schemas.customer import (
     ComplaintState,
     CustomerState,
     Labels,
+    PolicyEntry,
 )
-from schemas.events import CustomerEvent, CustomersMerged, DeadlineReached
+from schemas.events import CustomersMerged, DeadlineReached, OfCustomer, PolicyReached
 from schemas.interaction import Interaction
 from schemas.rejection import RejectReason
 
@@ -52,16 +54,49 @@ class Step(Struct, frozen=True):
 
 
 def step(
-    state: CustomerState | None, event: CustomerEvent, rulebook: Rulebook, *, reread: bool = False
+    state: CustomerState | None, event: OfCustomer, rulebook: Rulebook, *, reread: bool = False
 ) -> Step:
     """Fold `event` into the customer's row; `reread` says its origin was already read here once."""
+    row = state or CustomerState(event.customer_id)
+    if rulebook.book is None or rulebook.book.retroactive is None:
+        return _fold(row, event, rulebook, reread)
+    row, changed = _change_over(row, event, rulebook.book.retroactive, rulebook)
+    result = _fold(row, event, rulebook, reread)
+    return replace(result, effects=[*changed, *result.effects]) if changed else result
+
+
+def _fold(row: CustomerState, event: OfCustomer, rulebook: Rulebook, reread: bool) -> Step:
     if isinstance(event, Interaction):
-        return _interaction(state or CustomerState(event.customer_id), event, rulebook, reread)
+        return _interaction(row, event, rulebook, reread)
     if isinstance(event, CommandGiven):
-        return _command(state or CustomerState(event.customer_id), event, rulebook)
+        return _command(row, event, rulebook)
     if isinstance(event, DeadlineReached):
-        return _deadline(state or CustomerState(event.customer_id), event, rulebook)
-    return _merged(state or CustomerState(event.customer_id), event)
+        return _deadline(row, event, rulebook)
+    if isinstance(event, PolicyReached):
+        return Step(row, (), Admission.ACCEPTED)  # what it is for was done before it was folded
+    return _merged(row, event)
+
+
+def _change_over(
+    row: CustomerState, event: OfCustomer, version: PolicyEntry, rulebook: Rulebook
+) -> tuple[CustomerState, list[Effect]]:
+    """Let a retroactive version take hold before the first event after it.
+
+    A complaint that this event opens gets that version, or a newer one, by itself.
+    """
+    if row.policy_at is not None and row.policy_at >= version.published_at:
+        return row, []
+    complaints, effects = change_over(row.complaints, version.version, known_at(event), rulebook)
+    return replace(row, complaints=complaints, policy_at=version.published_at), effects
+
+
+def known_at(event: OfCustomer) -> datetime:
+    """When the event became known here."""
+    if isinstance(event, DeadlineReached):
+        return event.read_through_at
+    if isinstance(event, PolicyReached):
+        return event.reached_at
+    return event.occurred_at if isinstance(event, CustomersMerged) else event.received_at
 
 
 def wake_at(state: CustomerState) -> datetime | None:
@@ -123,7 +158,7 @@ def labels_for(state: CustomerState, interaction: Interaction) -> Labels:
     tier."""
     return Labels(
         channel=interaction.channel,
-        team=interaction.team or interaction.actor.team or "",
+        team=interaction.handed_to or interaction.team or interaction.actor.team or "",
         category=interaction.category or "",
         region=state.profile.region or "",
         tier=state.profile.tier or Tier.COMMON,

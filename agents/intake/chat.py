@@ -55,6 +55,7 @@ def to_interaction(record: ChatRecord, context: Context) -> Draft:
                 interaction_id(record.source, record.target_id) if record.target_id else None
             ),
             text=own_words(Channel.CHAT, text, record.text_format) if text else None,
+            handed_to=record.team if kind is ChatKind.CONVERSATION_ASSIGNED else None,
             deleted=kind is ChatKind.MESSAGE_DELETED,
         )
     )

@@ -73,6 +73,7 @@ def to_interaction(record: PhoneRecord, context: Context) -> Draft:
             wait_seconds=times.wait_seconds if inbound else None,
             abandoned=abandoned,
             parent_keys=call_key,
+            handed_to=_handed_to(record),
             text=text,
             text_by=ActorType.CUSTOMER if record.transcript and text else None,
         ),
@@ -135,6 +136,13 @@ def _default_actor(record: PhoneRecord, inbound: bool, answered_at: datetime | N
     if not inbound or answered_at is not None:
         return ActorType.HUMAN
     return ActorType.CUSTOMER
+
+
+def _handed_to(record: PhoneRecord) -> str | None:
+    """The team a call was transferred to; many systems know it by its queue only."""
+    if record.kind is not PhoneKind.CALL_TRANSFERRED:
+        return None
+    return record.team or record.queue
 
 
 def _call_key(fields: dict[str, Any], record: PhoneRecord) -> list[str]:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 
 from agents.satisfaction.sketch import quantile
+from schemas.policy import Target
 from schemas.satisfaction import DurationSketch, SatisfactionRow
 from schemas.view import (
     CesFigure,
@@ -163,7 +164,7 @@ def kept(met: Mapping[str, int], breached: Mapping[str, int]) -> dict[str, Propo
 
 def figures(row: SatisfactionRow) -> SatisfactionFigures:
     """Everything that follows from one row (which must be the sum over all partitions)."""
-    met, breached = sum(row.met.values()), sum(row.breached.values())
+    met, breached = _promised(row.met), _promised(row.breached)
     return SatisfactionFigures(
         csat=csat(row.csat),
         nps=nps(row.nps),
@@ -176,6 +177,11 @@ def figures(row: SatisfactionRow) -> SatisfactionFigures:
         kept_by_target=kept(row.met, row.breached),
         complaints_open=row.complaints_opened - row.complaints_resolved + row.complaints_reopened,
     )
+
+
+def _promised(counts: Mapping[str, int]) -> int:
+    """Clocks of promises to customers; what teams owe each other is nobody's promise outside."""
+    return sum(count for target, count in counts.items() if target != Target.HAND_OVER)
 
 
 def _positive(histogram: Mapping[int, int]) -> dict[int, int]:

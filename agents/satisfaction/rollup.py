@@ -123,6 +123,8 @@ def merge_rows(left: SatisfactionRow, right: SatisfactionRow) -> SatisfactionRow
         complaints_opened=left.complaints_opened + right.complaints_opened,
         complaints_resolved=left.complaints_resolved + right.complaints_resolved,
         complaints_reopened=left.complaints_reopened + right.complaints_reopened,
+        hand_overs=left.hand_overs + right.hand_overs,
+        hand_backs=left.hand_backs + right.hand_backs,
         csat=merge_counts(left.csat, right.csat),
         nps=merge_counts(left.nps, right.nps),
         ces=merge_counts(left.ces, right.ces),

@@ -124,6 +124,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "target.update": ("update", "进展通报"),
     "target.first_resolution": ("resolution", "解决"),
     "target.total_resolution": ("resolution", "解决"),
+    "target.hand_over": ("work of the team", "组内处理"),
     "no_script": ("Reload to refresh: scripts are off.", "脚本未启用，请刷新本页。"),
 }
 

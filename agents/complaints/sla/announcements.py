@@ -325,6 +325,7 @@ class _Herald:
                 used_seconds=shown.used_seconds,
                 policy=shown.policy,
                 policy_digest=self.digest,
+                team=shown.team,
             )
         )
 

@@ -74,6 +74,8 @@ def _clock(
         ended_by=causes.get(clock.ended_by),
         told=list(told),
         segments=segments,
+        team=clock.team,
+        from_team=clock.from_team,
     )
 
 

@@ -10,15 +10,25 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 
 from agents.complaints.sla.calendars import to_us
-from agents.complaints.sla.plan import TARGETS, Plan, Terms, change_context
+from agents.complaints.sla.plan import TARGETS, Plan, Term, Terms, change_context
 from agents.complaints.sla.ticking import ONCE, TickingClock
+from agents.complaints.sla.vocabulary import normal
 from schemas.clock import ComplaintEvent, ComplaintEventKind
 from schemas.policy import ComplaintContext, Target
 
-ACKNOWLEDGEMENT, FIRST_RESPONSE, NEXT_RESPONSE, UPDATE, FIRST_RESOLUTION, TOTAL_RESOLUTION = range(
-    len(TARGETS)
-)
-assert TARGETS[TOTAL_RESOLUTION] is Target.TOTAL_RESOLUTION
+(
+    ACKNOWLEDGEMENT,
+    FIRST_RESPONSE,
+    NEXT_RESPONSE,
+    UPDATE,
+    FIRST_RESOLUTION,
+    TOTAL_RESOLUTION,
+    HAND_OVER,
+) = range(len(TARGETS))
+assert TARGETS[HAND_OVER] is Target.HAND_OVER
+
+TEAM = "team"
+"""The attribute that names the team a complaint rests with."""
 
 _RANK = {what: rank for rank, what in enumerate(ComplaintEventKind)}
 
@@ -47,6 +57,7 @@ class Life:
         self._once: list[TickingClock | None] = [None] * len(TARGETS)
         self._waiting: TickingClock | None = None
         self._update: TickingClock | None = None
+        self._held: TickingClock | None = None
         self._opened = False
         self._answered = False
         self._resolved: int | None = None
@@ -78,6 +89,7 @@ class Life:
         for position in (ACKNOWLEDGEMENT, FIRST_RESPONSE, FIRST_RESOLUTION, TOTAL_RESOLUTION):
             self._once[position] = self._start(position, ONCE, at, event.id)
         self._update = self._start(UPDATE, event.id, at, event.id)
+        self._rest(at, event.id)
 
     def _customer_message(self, at: int, event: ComplaintEvent) -> None:
         if not self._opened:
@@ -101,6 +113,8 @@ class Life:
         if self._update is not None:
             self._update.end(at, event.id)
         self._update = self._start(UPDATE, event.id, at, event.id)
+        if not event.team or normal(event.team) == normal(self.team):
+            self._let_go(at, event.id)
 
     def _bot_reply(self, at: int, event: ComplaintEvent) -> None:
         if self._opened and self._resolved is None and self.terms.bot_replies_count:
@@ -132,6 +146,7 @@ class Life:
         if self._update is not None:
             self._update.end(at, event.id, verdict=False)
             self._update = None
+        self._let_go(at, event.id)
         self._end_once(FIRST_RESOLUTION, at, event.id)
         self._end_once(TOTAL_RESOLUTION, at, event.id)
 
@@ -143,16 +158,22 @@ class Life:
         if total is not None:
             total.revive(self.terms.by_target[TOTAL_RESOLUTION], at, event.id)
         self._update = self._start(UPDATE, event.id, at, event.id)
+        self._rest(at, event.id)
 
     def _change(self, at: int, event: ComplaintEvent) -> None:
+        giver = self.team
         self.context = change_context(self.context, event.changes)
         before, self.terms = self.terms, self.plan.terms(self.context)
-        if self.terms is before:
-            return
-        for clock in self.clocks:
-            if clock.ended is None:
-                clock.advance(at)
-                clock.bind(self.terms.by_target[clock.position], at, event.id, self._paused)
+        handed_over = normal(giver) != normal(self.team)
+        if handed_over:
+            self._let_go(at, event.id)
+        if self.terms is not before:
+            for clock in self.clocks:
+                if clock.ended is None:
+                    clock.advance(at)
+                    clock.bind(self._term_of(clock), at, event.id, self._paused)
+        if handed_over and self._opened and self._resolved is None:
+            self._rest(at, event.id, giver)
 
     def _merge(self, at: int, event: ComplaintEvent) -> None:
         self.merged_by = event.id
@@ -163,13 +184,36 @@ class Life:
 
     # -- what several of them do -----------------------------------------------------------------
 
-    def _start(self, position: int, instance: str, at: int, cause: str) -> TickingClock | None:
+    @property
+    def team(self) -> str:
+        """With whom the complaint rests; empty where nobody said it."""
+        return self.context.attributes.get(TEAM, "")
+
+    def _start(
+        self, position: int, instance: str, at: int, cause: str, team: str = "", giver: str = ""
+    ) -> TickingClock | None:
         if not self.plan.promised[position]:
             return None
-        clock = TickingClock(position, instance, at, cause)
-        clock.bind(self.terms.by_target[position], at, cause, self._paused)
+        clock = TickingClock(position, instance, at, cause, team=team, from_team=giver)
+        clock.bind(self._term_of(clock), at, cause, self._paused)
         self.clocks.append(clock)
         return clock
+
+    def _term_of(self, clock: TickingClock) -> Term | None:
+        if clock.position == HAND_OVER:
+            return self.terms.between(clock.from_team, clock.team)
+        return self.terms.by_target[clock.position]
+
+    def _rest(self, at: int, cause: str, giver: str = "") -> None:
+        """The complaint rests with a team: how long it may is what teams owe each other."""
+        if self.team:
+            self._held = self._start(HAND_OVER, cause, at, cause, self.team, giver)
+
+    def _let_go(self, at: int, cause: str) -> None:
+        """The team has answered, handed it on, or solved it."""
+        if self._held is not None:
+            self._held.end(at, cause)
+            self._held = None
 
     def _end_once(self, position: int, at: int, cause: str) -> None:
         clock = self._once[position]

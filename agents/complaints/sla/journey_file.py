@@ -17,12 +17,15 @@ from schemas.clock import ClockState
 from schemas.common import Channel
 from schemas.policy import PolicySet
 
-COMMANDS = ("acknowledge", "pause", "resume", "resolve", "reopen", "change")
+COMMANDS = ("acknowledge", "assign", "pause", "resume", "resolve", "reopen", "change")
 ACTORS = ("customer", "staff", "bot", "note")
 CUSTOMER_KEYS = ("tier", "region", "timezone", "language", "attributes")
-COMPLAINT_KEYS = ("severity", "category", "kind")
-CLOCK_KEYS = ("target", "started", "due", "state", "breached", "ended", "used")
-ANNOUNCED_KEYS = ("at", "what", "target", "for")
+COMPLAINT_KEYS = ("severity", "category", "kind", "team", "priority")
+CHANGES = {"change": ("tier", "severity", "category", "region", "language", "priority"),
+           "assign": ("team", "owner"), "staff": ("team",)}  # fmt: skip
+"""What a command or a reply may say besides."""
+CLOCK_KEYS = ("target", "team", "started", "due", "state", "breached", "ended", "used")
+ANNOUNCED_KEYS = ("at", "what", "target", "team", "for")
 MAX_EVENTS = 1_000
 
 _NOTHING = ("", "null", "~", "none")
@@ -32,7 +35,8 @@ _NOTHING = ("", "null", "~", "none")
 class JourneyEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One line of `events`. `actor` is customer, staff, bot or note, else `command` is set.
 
-    `complaint` (severity, category, kind) opens the complaint, whatever the words.
+    `complaint` (`COMPLAINT_KEYS`) opens the complaint, whatever the words. `changes` are the new
+    values of a change or an assignment, and the team of who replied.
     """
 
     at: dt.datetime
@@ -182,7 +186,7 @@ def _events(reader: Reader, node: Node, zone: ZoneInfo) -> list[JourneyEvent]:
 def _event(reader: Reader, node: Node, zone: ZoneInfo, number: int) -> JourneyEvent | None:
     known = (
         "at", "arrives", *ACTORS, "complaint", "command", "reason",
-        "tier", "severity", "category", "region", "language",
+        *dict.fromkeys(key for keys in CHANGES.values() for key in keys),
     )  # fmt: skip
     fields = reader.mapping(node, "an event", known, required=("at",))
     who = [key for key in (*ACTORS, "command") if key in fields]
@@ -211,8 +215,9 @@ def _event(reader: Reader, node: Node, zone: ZoneInfo, number: int) -> JourneyEv
     rest = {key: field for key, field in fields.items()
             if key not in ("at", "arrives", who[0], "complaint", "reason")}  # fmt: skip
     changes = _texts(reader, rest)
-    if (changes and value != "change") or (complaint is not None and who[0] != "customer"):
-        fix = "only `command: change` changes something, only a customer complains"
+    allowed = CHANGES.get(value if who[0] == "command" else who[0], ())
+    if not changes.keys() <= set(allowed) or (complaint is not None and who[0] != "customer"):
+        fix = "`change` changes, `assign` names a team or owner, only a customer complains"
         reader.problem(node, "this event cannot do that", fix)
     reason_node = entry(fields, "reason")
     return JourneyEvent(

@@ -90,10 +90,12 @@ class ClockDriver:
         if known is None:
             return
         if event.complaint is not None and not self._replay.history:
+            said = dict(event.complaint)
+            named = {key: said.pop(key) for key in ("team", "priority") if key in said}
             self._replay.context = ComplaintContext(
                 channel=event.channel,
-                attributes=self._attributes,
-                **(self._customer | event.complaint),
+                attributes=self._attributes | named,
+                **(self._customer | said),
             )
         self._replay.arrive(known, event.arrives)
 
@@ -124,10 +126,16 @@ def _complaint_event(event: JourneyEvent) -> ComplaintEvent | None:
         sequence=event.number,
         channel=event.channel,
         reason=event.reason,
-        changes=event.changes,
+        changes={
+            f"attributes.{key}" if key in _ATTRIBUTES else key: value
+            for key, value in event.changes.items()
+            if event.command
+        },
+        team="" if event.command else event.changes.get("team", ""),
     )
 
 
+_ATTRIBUTES = frozenset({"team", "owner", "priority"})
 _KINDS = {
     "customer": ComplaintEventKind.CUSTOMER_MESSAGE,
     "staff": ComplaintEventKind.HUMAN_REPLY,
@@ -137,6 +145,7 @@ _KINDS = {
     "resume": ComplaintEventKind.RESUMED,
     "resolve": ComplaintEventKind.RESOLVED,
     "reopen": ComplaintEventKind.REOPENED,
+    "assign": ComplaintEventKind.CHANGED,
     "change": ComplaintEventKind.CHANGED,
 }
 """Notes are not here: what stays inside the house moves no clock."""
@@ -177,6 +186,7 @@ def _clock_fields(clock: Clock, zone: ZoneInfo) -> dict[str, str]:
 
     return {
         "target": clock.target,
+        "team": clock.team,
         "started": show(clock.started_at),
         "due": show(clock.due_at),
         "state": clock.state,
@@ -191,6 +201,7 @@ def _announcement_fields(announcement: Announcement, zone: ZoneInfo) -> dict[str
         "at": format_instant(announcement.announced_at, zone),
         "what": announcement.kind,
         "target": announcement.target,
+        "team": announcement.team,
         "for": announcement.step,
     }
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from agents.complaints.sla.calendars import SECOND, WHOLE_DAY, WorkingCalendar, make_calendar
+from agents.complaints.sla.vocabulary import normal
 from schemas.policy import (
     BUILT_IN_CALENDAR,
     CUSTOMER_TIMEZONE,
@@ -32,9 +33,7 @@ MAX_ZONE_NAMES = 1_024
 
 ALWAYS = Calendar(name=BUILT_IN_CALENDAR, weekly=(WHOLE_DAY,) * 7)
 TARGETS = tuple(Target)
-PAUSABLE = frozenset(
-    {Target.NEXT_RESPONSE, Target.UPDATE, Target.FIRST_RESOLUTION, Target.TOTAL_RESOLUTION}
-)
+PAUSABLE = frozenset(Target) - {Target.ACKNOWLEDGEMENT, Target.FIRST_RESPONSE}
 """The targets whose clock a pause stops; nobody's first answer waits for the customer."""
 
 
@@ -74,12 +73,26 @@ class Term:
 class Terms:
     """What one policy promises one customer, by the position of the target."""
 
-    __slots__ = ("bot_replies_count", "by_target", "policy_name")
+    __slots__ = ("_between_teams", "bot_replies_count", "by_target", "policy_name")
 
-    def __init__(self, policy: Policy, by_target: tuple[Term | None, ...]) -> None:
+    def __init__(
+        self,
+        policy: Policy,
+        by_target: tuple[Term | None, ...],
+        between_teams: tuple[tuple[frozenset[str], frozenset[str], Term], ...] = (),
+    ) -> None:
         self.policy_name = policy.name
         self.bot_replies_count = policy.bot_replies_count
         self.by_target = by_target
+        self._between_teams = between_teams
+
+    def between(self, from_team: str, to_team: str) -> Term | None:
+        """What the team that holds a complaint owes: the first line that names the two of them."""
+        giver, holder = normal(from_team), normal(to_team)
+        for givers, holders, term in self._between_teams:
+            if (not givers or giver in givers) and (not holders or holder in holders):
+                return term
+        return None
 
 
 class Plan:
@@ -176,16 +189,17 @@ _TEXT_FIELDS = frozenset(ComplaintContext.__struct_fields__) - {"attributes"}
 
 
 class _Test:
-    """One condition, ready to be asked. Case does not matter: nobody means CN but not cn."""
+    """One condition, ready to be asked. Case and width do not matter: nobody means CN but not
+    cn."""
 
     __slots__ = ("_read", "_values")
 
     def __init__(self, condition: Condition) -> None:
-        self._values = frozenset(value.casefold() for value in condition.values)
+        self._values = frozenset(normal(value) for value in condition.values)
         self._read = _reader(condition.key)
 
     def holds(self, context: ComplaintContext) -> bool:
-        return self._read(context).casefold() in self._values
+        return normal(self._read(context)) in self._values
 
 
 def _reader(key: str) -> Callable[[ComplaintContext], str]:
@@ -199,11 +213,19 @@ def _reader(key: str) -> Callable[[ComplaintContext], str]:
 
 def _bind(policy: Policy, calendars: dict[str, WorkingCalendar]) -> Terms:
     by_target: dict[Target, Term] = {}
+    between_teams = []
     for promise in policy.promises:
         if promise.calendar not in calendars:
             raise ValueError(f"{policy.name}: no calendar is named {promise.calendar!r}")
-        by_target[promise.target] = Term(policy, promise, calendars[promise.calendar])
-    return Terms(policy, tuple(by_target.get(target) for target in TARGETS))
+        term = Term(policy, promise, calendars[promise.calendar])
+        if promise.target is not Target.HAND_OVER:
+            by_target[promise.target] = term
+            continue
+        givers, holders = (
+            frozenset(map(normal, teams)) for teams in (promise.from_teams, promise.to_teams)
+        )
+        between_teams.append((givers, holders, term))
+    return Terms(policy, tuple(by_target.get(target) for target in TARGETS), tuple(between_teams))
 
 
 def _named(ladder: tuple[Escalation, ...]) -> tuple[tuple[str, Escalation], ...]:

@@ -9,34 +9,28 @@ from importlib import resources
 from msgspec.structs import replace
 
 from agents.complaints.sla.calendar_file import read_calendars, read_zone
-from agents.complaints.sla.durations import format_limit, parse_duration, parse_limit
-from agents.complaints.sla.plan import PAUSABLE, TARGETS
+from agents.complaints.sla.durations import parse_duration
+from agents.complaints.sla.plan import TARGETS
+from agents.complaints.sla.promise_file import read_name, read_promises
 from agents.complaints.sla.yaml_reader import (
     Node,
     PolicyError,
     Reader,
     ReadFeed,
-    ScalarNode,
     entry,
     suggest,
 )
 from schemas.common import Channel, Tier
 from schemas.complaint import Severity
 from schemas.policy import (
-    BUILT_IN_CALENDAR,
     DEFAULT_REOPEN_WITHIN_SECONDS,
-    DEFAULT_WARNINGS,
     POLICY_FILE_VERSION,
     Calendar,
     Condition,
-    Escalation,
-    Limit,
     Policy,
     PolicySet,
     Problem,
     Promise,
-    Target,
-    Warn,
 )
 
 __all__ = ["PolicyError", "check_policy", "default_policy", "parse_policy", "policy_of_node"]
@@ -46,12 +40,6 @@ DEFAULT_TEXT = (
     resources.files("agents.complaints").joinpath("policies", DEFAULT_FILE).read_text("utf-8")
 )
 """The policy file that holds where nobody wrote one."""
-
-MAX_NAME = 64
-"""Names of policies and of people to call become labels of alerts and metrics."""
-
-MIN_REPEAT_SECONDS = 60
-"""Calling somebody more often than every minute drowns the call."""
 
 TOP_KEYS = ("version", "timezone", "reopen_within", "retroactive", "calendars", "policies")
 CONDITION_KEYS = (
@@ -180,22 +168,18 @@ def _policy(reader: Reader, node: Node, calendars: dict[str, Calendar]) -> Polic
         targets = reader.mapping(fields["targets"][1], "targets", TARGETS)
         if not targets and not reader.problems:
             reader.problem(fields["targets"][1], "nothing is promised", "name a target")
-        read = {name: _promise(reader, Target(name), targets[name][1], calendars)
-                for name in targets}  # fmt: skip
-        promises = tuple(read[target] for target in TARGETS if target in read)
+        promises = tuple(
+            promise
+            for target in TARGETS
+            if target in targets
+            for promise in read_promises(reader, target, targets[target][1], calendars)
+        )
     return Policy(
-        name=_name(reader, name_node, "name") if name_node is not None else "",
+        name=read_name(reader, name_node, "name") if name_node is not None else "",
         when=() if when_node is None else _conditions(reader, when_node),
         promises=promises,
         bot_replies_count=bots is not None and reader.flag(bots, "bot_replies_count"),
     )
-
-
-def _name(reader: Reader, node: Node, what: str) -> str:
-    name = reader.text(node, what) or ""
-    if len(name) > MAX_NAME:
-        reader.problem(node, f"{what} is longer than {MAX_NAME} characters", "shorten it")
-    return name
 
 
 def _conditions(reader: Reader, node: Node) -> tuple[Condition, ...]:
@@ -218,92 +202,3 @@ def _conditions(reader: Reader, node: Node) -> tuple[Condition, ...]:
             reader.problem(value, f"{key} can be nothing", "name at least one value")
         conditions.append(Condition(key, found))
     return tuple(conditions)
-
-
-def _promise(reader: Reader, target: Target, node: Node, calendars: dict[str, Calendar]) -> Promise:
-    key = "every" if target is Target.UPDATE else "within"
-    fields = reader.mapping(
-        node, target, (key, "calendar", "warn", "escalate", "pause_while"), required=(key,)
-    )
-    limit_node, calendar_node = entry(fields, key), entry(fields, "calendar")
-    limit = None
-    if limit_node is not None:
-        limit = reader.parsed(limit_node, f"{target}.{key}", parse_limit)
-    calendar = BUILT_IN_CALENDAR
-    if calendar_node is not None:
-        calendar = reader.text(calendar_node, "calendar") or calendar
-        if calendar not in calendars:
-            fix = suggest(calendar, calendars)
-            reader.problem(calendar_node, f"no calendar is named {calendar!r}", fix)
-    warn_node, escalate_node = entry(fields, "warn"), entry(fields, "escalate")
-    return Promise(
-        target=target,
-        limit=limit or Limit(seconds=1),
-        calendar=calendar,
-        warn=DEFAULT_WARNINGS if warn_node is None else _warnings(reader, warn_node, limit),
-        escalate=() if escalate_node is None else _ladder(reader, escalate_node),
-        pause_while=_pause_while(reader, target, entry(fields, "pause_while")),
-    )
-
-
-def _pause_while(reader: Reader, target: Target, node: Node | None) -> tuple[str, ...] | None:
-    if node is None:
-        return None
-    if target not in PAUSABLE:
-        reader.problem(node, f"{target} never pauses", "remove `pause_while` here")
-    return reader.texts(node, "pause_while")
-
-
-def _warnings(reader: Reader, node: Node, limit: Limit | None) -> tuple[Warn, ...]:
-    warnings: list[Warn] = []
-    for item in reader.sequence(node, "warn"):
-        warn = reader.parsed(item, "warn", parse_warn)
-        if warn is None:
-            continue
-        if any(warn.name == other.name for other in warnings):
-            reader.problem(item, f"{warn.name} stands here twice", "remove one")
-        if limit and limit.seconds and (warn.before_seconds or 0) >= limit.seconds:
-            fix = f"the promise is {format_limit(limit)} long, warn later"
-            reader.problem(item, f"{warn.name} is before the clock starts", fix)
-        warnings.append(warn)
-    return tuple(warnings)
-
-
-def parse_warn(text: str) -> Warn:
-    """`80%` of the limit, or `-5m` before due. Raises ValueError."""
-    how = "write a share like 80%, or a time before due like -5m"
-    if text.endswith("%"):
-        number = text[:-1]
-        if not number.replace(".", "", 1).isdecimal() or not number.isascii() or len(number) > 8:
-            raise ValueError(f"{text!r} is not a share: {how}")
-        percent = float(number)
-        if not 0 < percent < 100:
-            raise ValueError(f"{text!r} is not between 0% and 100%: {how}")
-        return Warn(text, percent=percent)
-    if not text.startswith("-"):
-        raise ValueError(f"{text!r} is not a warning: {how}")
-    seconds = parse_duration(text[1:])
-    if seconds == 0:
-        raise ValueError(f"{text!r} is no time before due: {how}")
-    return Warn(text, before_seconds=seconds)
-
-
-def _ladder(reader: Reader, node: Node) -> tuple[Escalation, ...]:
-    steps: list[Escalation] = []
-    for item in reader.sequence(node, "escalate"):
-        fields = reader.mapping(
-            item, "an escalation", ("after", "to", "repeat"), required=("after", "to")
-        )
-        if "after" not in fields or "to" not in fields:
-            continue
-        after = reader.parsed(fields["after"][1], "after", parse_duration)
-        to_node, repeat_node = fields["to"][1], entry(fields, "repeat")
-        if isinstance(to_node, ScalarNode) and "#" in to_node.value:
-            reader.problem(to_node, "a name with #", "repeats are numbered with it; rename it")
-        repeat = None
-        if repeat_node is not None:
-            repeat = reader.parsed(repeat_node, "repeat", parse_duration)
-            if repeat is not None and repeat < MIN_REPEAT_SECONDS:
-                reader.problem(repeat_node, "repeat is shorter than a minute", "write 1m or more")
-        steps.append(Escalation(after or 0, _name(reader, to_node, "to"), repeat))
-    return tuple(steps)

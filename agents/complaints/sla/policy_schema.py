@@ -11,7 +11,8 @@ from typing import Any
 
 from agents.complaints.sla.calendar_file import DAY_NAMES
 from agents.complaints.sla.plan import PAUSABLE, TARGETS
-from agents.complaints.sla.policy_file import CONDITION_KEYS, KNOWN_VALUES, MAX_NAME
+from agents.complaints.sla.policy_file import CONDITION_KEYS, KNOWN_VALUES
+from agents.complaints.sla.promise_file import MAX_NAME
 from schemas.policy import BUILT_IN_CALENDAR, CUSTOMER_TIMEZONE, POLICY_FILE_VERSION, Target
 
 Schema = dict[str, Any]
@@ -145,7 +146,27 @@ def _promise(target: Target) -> Schema:
     }
     if target in PAUSABLE:
         properties["pause_while"] = _one_or_more(_text("Reason of a pause that stops the clock."))
-    return _object(properties, required=[key])
+    if target is not Target.HAND_OVER:
+        return _object(properties, required=[key])
+    line = {
+        "from": _one_or_more(_text("Teams that hand over. Default any.")),
+        "to": _one_or_more(_text("Teams with whom the complaint then rests. Default any.")),
+    }
+    lines = {
+        "type": "array",
+        "minItems": 1,
+        "items": {
+            **_object({**line, **properties}),
+            "anyOf": [{"required": ["from"]}, {"required": ["to"]}],
+        },
+        "description": "Single teams; the first line that matches holds. What a line leaves out is "
+        "as above it.",
+    }
+    return {
+        **_object({**properties, "teams": lines}),
+        "anyOf": [{"required": ["within"]}, {"required": ["teams"]}],
+        "description": "How long a complaint may rest with one team (operational level agreement).",
+    }
 
 
 def _escalation() -> Schema:

@@ -56,7 +56,7 @@ def _promises(policies: Sequence[Policy]) -> Table:
             cells = (
                 policy.name if first else "",
                 who if first else "",
-                promise.target.value,
+                _target_of(promise),
                 format_limit(promise.limit),
                 promise.calendar,
                 ", ".join(warning.name for warning in promise.warn) or "never",
@@ -72,6 +72,15 @@ def who_of(when: Sequence[Condition]) -> str:
     if not when:
         return "everyone else"
     return ", ".join(f"{line.key} {' or '.join(line.values)}" for line in when)
+
+
+def _target_of(promise: Promise) -> str:
+    """`hand_over from frontline to billing or depot`; any team where none is named."""
+    words: list[str] = [promise.target.value]
+    for word, teams in (("from", promise.from_teams), ("to", promise.to_teams)):
+        if teams:
+            words += [word, " or ".join(teams)]
+    return " ".join(words)
 
 
 def _calls(ladder: Sequence[Escalation]) -> str:

@@ -69,7 +69,9 @@ def check(run: PolicyRun, digest: str, published: Mapping[str, Complaint]) -> Se
             if clock.state not in _JUDGED:
                 continue
             compared += 1
-            difference = _difference(clock, known.get((clock.target, clock.started_at), []))
+            same_start = known.get((clock.target, clock.started_at), [])
+            same = [one for one in same_start if one.instance == clock.instance] or same_start
+            difference = _difference(clock, same)
             if difference:
                 differences.append(f"{complaint_id} {clock.target}: {difference}")
     return SelfCheck(

@@ -42,6 +42,7 @@ class TickingClock:
         "ended",
         "ended_by",
         "enders",
+        "from_team",
         "instance",
         "limit",
         "marks",
@@ -50,16 +51,28 @@ class TickingClock:
         "since",
         "started",
         "started_by",
+        "team",
         "term",
         "used",
         "verdict",
     )
 
-    def __init__(self, position: int, instance: str, at: int, cause: str) -> None:
+    def __init__(
+        self,
+        position: int,
+        instance: str,
+        at: int,
+        cause: str,
+        *,
+        team: str = "",
+        from_team: str = "",
+    ) -> None:
         self.position = position
         self.instance = instance
         self.started = at
         self.started_by = cause
+        self.team = team
+        self.from_team = from_team
         self.term: Term | None = None
         self.promised = False
         self.limit = NEVER
@@ -212,6 +225,8 @@ class TickingClock:
             calendar=term.calendar_name,
             started_by=self.started_by,
             ended_by=ended_by,
+            team=self.team,
+            from_team=self.from_team,
         )
 
     def _state(self, ended: int | None, *, merged: bool) -> ClockState:

@@ -28,7 +28,7 @@ HELD_FIXED = (
     "Staff replies are held fixed: this is what the same work would have kept and broken, not a"
     " forecast of how people would have worked under the other promise."
 )
-DIMENSIONS = ("target", "channel", "tier", "region", "month")
+DIMENSIONS = ("target", "channel", "tier", "region", "team", "month")
 PAGES = frozenset({AlertKind.BREACHED, AlertKind.ESCALATED})
 """What calls a person. Warnings are counted apart."""
 
@@ -67,6 +67,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     breached_at: dt.datetime | None
     used_seconds: float
     policy: str
+    team: str = ""
 
     @property
     def name(self) -> tuple[str, Target, str]:
@@ -293,4 +294,5 @@ def _verdict(case: Case, clock: Clock, zone: ZoneInfo) -> Verdict:
         breached_at=clock.breached_at,
         used_seconds=clock.used_seconds,
         policy=clock.policy,
+        team=clock.team or case.context.attributes.get("team", ""),
     )

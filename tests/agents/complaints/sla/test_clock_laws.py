@@ -44,6 +44,10 @@ policies:
         escalate: [{{after: 0m, to: lead}}, {{after: 1h, to: manager, repeat: 5h}}]
       next_response: {{within: {4 * factor}h, calendar: office}}
       total_resolution: {{within: {10 * factor}h, calendar: office, pause_while: [parts]}}
+      hand_over:
+        within: {3 * factor}h
+        pause_while: [parts]
+        teams: [{{from: front, to: depot, within: {factor}h, calendar: office}}]
   - name: all
     targets:
       first_response: {{within: {5 * factor}h, calendar: office}}
@@ -51,6 +55,7 @@ policies:
       update: {{every: {24 * factor}h, escalate: [{{after: 30m, to: lead, repeat: 12h}}]}}
       first_resolution: {{within: {12 * factor}h, calendar: office}}
       total_resolution: {{within: {20 * factor}h, calendar: office}}
+      hand_over: {{teams: [{{to: [depot, billing], within: {6 * factor}h, calendar: office}}]}}
 """
         )
     )
@@ -58,6 +63,7 @@ policies:
 
 PLAN, LOOSE = policy(), policy(2)
 OFFICE = make_calendar(PLAN.policy_set.calendars[1], BERLIN)
+TEAMS = ["", "front", "depot", "Billing", "nobody else"]
 KINDS = [kind for kind in Kind if kind not in (Kind.OPENED, Kind.MERGED, Kind.WITHDRAWN)]
 
 
@@ -71,14 +77,21 @@ def histories(draw: st.DrawFn, *, changes: bool = True) -> list[ComplaintEvent]:
     for number, minute in enumerate(minutes):
         what = draw(st.sampled_from(kinds))
         reason = draw(st.sampled_from(["parts", "customer"])) if what is Kind.PAUSED else ""
-        tier = draw(st.sampled_from(["vip", "common"]))
+        changed = {
+            "tier": draw(st.sampled_from(["vip", "common"])),
+            "attributes.team": draw(st.sampled_from(TEAMS)),
+        }
+        for key in draw(st.sets(st.sampled_from(sorted(changed)), max_size=1)):
+            del changed[key]
+        team = draw(st.sampled_from(TEAMS))
         events.append(
             ComplaintEvent(
                 at=START + dt.timedelta(minutes=minute),
                 id=f"e{number}",
                 what=what,
                 reason=reason,
-                changes={"tier": tier} if what is Kind.CHANGED else {},
+                changes=changed if what is Kind.CHANGED else {},
+                team=team if what is Kind.HUMAN_REPLY else "",
             )
         )
     return events

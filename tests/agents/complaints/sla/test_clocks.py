@@ -30,9 +30,11 @@ def only(history: History, until: str, target: Target, of: Plan = ALL) -> list[C
 
 
 def test_a_complaint_starts_what_was_promised_and_nothing_else() -> None:
-    """next_response waits for a message; a target that is not promised has no clock."""
+    """next_response waits for a message, hand_over for a team; what is not promised has no
+    clock."""
     targets = [clock.target for clock in clocks(opened(), "2026-03-02 09:30")]
-    assert targets == [target for target in Target if target is not Target.NEXT_RESPONSE]
+    waiting = (Target.NEXT_RESPONSE, Target.HAND_OVER)
+    assert targets == [target for target in Target if target not in waiting]
     one = plan("{first_response: {within: 2h}}")
     assert len(clocks(opened(), "2026-03-02 09:30", one)) == 1
 

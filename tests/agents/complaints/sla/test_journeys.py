@@ -6,12 +6,19 @@ from pathlib import Path
 import pytest
 
 from agents.complaints.sla.journey_file import Journey, parse_journeys
-from agents.complaints.sla.journeys import JourneyResult, run_journey
+from agents.complaints.sla.journeys import (
+    ClockDriver,
+    DriverFactory,
+    JourneyResult,
+    run_journey,
+)
 from agents.complaints.sla.policy_file import PolicyError
 from agents.complaints.sla.policy_tests import format_result, run_policy_tests
+from agents.customer.journeys import StepDriver
 
 ROOT = Path(__file__).resolve().parents[4]
 RIVALS = Path(__file__).parent / "journeys" / "rivals.yaml"
+HAND_OVERS = RIVALS.with_name("hand_over.yaml")
 DOCS = ROOT / "docs" / "policy.md"
 
 LUNCH = """
@@ -45,6 +52,10 @@ def _rivals() -> list[Journey]:
     return parse_journeys(RIVALS.read_text(encoding="utf-8"), RIVALS.name)
 
 
+def _hand_overs() -> list[Journey]:
+    return parse_journeys(HAND_OVERS.read_text(encoding="utf-8"), HAND_OVERS.name)
+
+
 def _documented() -> list[Journey]:
     blocks = re.findall(
         r"^```yaml\n(journey:.*?)^```", DOCS.read_text(encoding="utf-8"), re.M | re.S
@@ -69,6 +80,14 @@ def test_every_shared_journey_holds(shared_data: Path) -> None:
 def test_what_others_get_wrong_is_right(journey: Journey) -> None:
     """One journey for each known bug of another tracker."""
     result = run_journey(journey)
+    assert result.passed, _report(result)
+
+
+@pytest.mark.parametrize("make_driver", [ClockDriver, StepDriver])
+@pytest.mark.parametrize("journey", _hand_overs(), ids=lambda journey: journey.name)
+def test_what_teams_owe_each_other(journey: Journey, make_driver: DriverFactory) -> None:
+    """The clocks alone and the customer step of production agree on every hand-over."""
+    result = run_journey(journey, make_driver)
     assert result.passed, _report(result)
 
 

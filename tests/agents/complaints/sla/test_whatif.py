@@ -82,8 +82,8 @@ def test_verdicts_are_counted_by_any_dimension() -> None:
     assert tally(run(), "channel", "month").keys() == {("email", "2026-03"), ("phone", "2026-03")}
     in_utc = run_policy([case("late", answered(5, "2026-04-01 00:30"))], DAY, "d", UNTIL, UTC)
     assert tally(in_utc, "month").keys() == {("2026-03",)}
-    with pytest.raises(ValueError, match="no dimension 'team'"):
-        tally(run(), "team")
+    with pytest.raises(ValueError, match="no dimension 'owner'"):
+        tally(run(), "owner")
 
 
 def test_what_changes_between_two_policies_is_named_one_by_one() -> None:
