@@ -8,6 +8,10 @@ from schemas.interaction import Interaction
 from schemas.policy import PolicySet
 
 
+POLICY_KEY = b"policy"
+"""Key of what is about a partition as a whole; no customer has such an id."""
+
+
 class DeadlineReached(
     Struct, frozen=True, kw_only=True, omit_defaults=True, tag="deadline_reached"
 ):
@@ -67,17 +71,12 @@ class PolicySettled(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 
 
 PolicyEvent = PolicyChanged | PolicySettled
-"""What is about the partition, not about one of its customers. Its key is `policy`."""
+"""What is about the partition, not about one of its customers. Its key is `POLICY_KEY`."""
 
-CustomerEvent = (
-    Interaction
-    | CommandGiven
-    | DeadlineReached
-    | CustomersMerged
-    | PolicyChanged
-    | PolicyReached
-    | PolicySettled
-)
+OfCustomer = Interaction | CommandGiven | DeadlineReached | CustomersMerged | PolicyReached
+"""What is about one customer, and stands under its key."""
+
+CustomerEvent = OfCustomer | PolicyEvent
 """What stands on `customer-events.v1`; the JSON field `type` names which."""
 
 

@@ -7,22 +7,29 @@ batches.
 from collections.abc import Mapping
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from agents.complaints.settle import Rulebook
+from agents.complaints.versions import Plans, PolicyBook, is_news, learn
 from agents.customer.step import step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
 from agents.satisfaction.board import MemoryRows, TallyBoard
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
-from schemas.customer import CustomerState, PartitionState
-from schemas.events import CustomerEvent
+from schemas.customer import CustomerState, PartitionState, PolicyHistory
+from schemas.events import CustomerEvent, OfCustomer, PolicyChanged, PolicyEvent
 from schemas.interaction import Interaction
+from schemas.policy import PolicySet
 
 
 class Oracle(Struct):
     """What one partition must look like after its events, folded one by one."""
 
     rulebook: Rulebook
+    """What judges until the log tells of a version."""
+    versions: PolicyHistory = PolicyHistory()
+    policies: dict[str, PolicySet] = field(default_factory=dict)
+    plans: Plans = field(default_factory=Plans)
     customers: dict[str, CustomerState] = field(default_factory=dict)
     wakes: dict[str, float | None] = field(default_factory=dict)
     tables: MemoryRows = field(default_factory=MemoryRows)
@@ -36,6 +43,9 @@ class Oracle(Struct):
     def fold(self, event: CustomerEvent) -> None:
         """Fold one event; an event the step cannot fold is counted as failed, as it is in
         production."""
+        if isinstance(event, PolicyEvent):
+            self._learn(event)
+            return
         row = self.customers.get(event.customer_id)
         reread = isinstance(event, Interaction) and self._reread(event)
         try:
@@ -62,7 +72,22 @@ class Oracle(Struct):
                     self.rejected_commands += 1
         board.flush(self.tables)
 
-    def _count(self, event: CustomerEvent, outcome: str) -> None:
+    def _learn(self, event: PolicyEvent) -> None:
+        if isinstance(event, PolicyChanged):
+            try:
+                self.plans.compile(event.policy)
+            except ValueError:
+                self.failed += 1
+                return
+            if is_news(self.versions, event):
+                self.policies[event.policy.digest] = event.policy
+        self.versions, gone = learn(self.versions, event)
+        for version in gone:
+            self.policies.pop(version, None)
+        book = PolicyBook(self.versions.entries, self.policies.get, self.plans)
+        self.rulebook = replace(self.rulebook, book=book if book.entries else None)
+
+    def _count(self, event: OfCustomer, outcome: str) -> None:
         if isinstance(event, Interaction):
             name = event.channel.value
         elif isinstance(event, CommandGiven):

@@ -395,7 +395,7 @@ def test_a_closed_complaint_stays_closed() -> None:
     story.happens(an_interaction("thanks", at("+8d 01:00"), conversation_key="c"))
 
     assert story.complaint.stage is Stage.CLOSED
-    assert timedelta(days=7) == RULEBOOK.reopen_within
+    assert timedelta(days=7) == RULEBOOK.reopen_within("")
 
 
 def test_a_customer_may_have_hundreds_of_open_complaints() -> None:
