@@ -49,6 +49,7 @@ def to_interaction(record: PhoneRecord, context: Context) -> Draft:
     inbound = direction is Direction.IN
     times = call_times(record, fields["occurred_at"], context.received_at)
     rated = record.kind is PhoneKind.CALL_RATED
+    transferred = record.kind is PhoneKind.CALL_TRANSFERRED
     abandoned = inbound and (
         record.kind is PhoneKind.CALL_ABANDONED
         or (record.abandoned_in is not None and times.answered_at is None)
@@ -68,7 +69,7 @@ def to_interaction(record: PhoneRecord, context: Context) -> Draft:
             kind=record.kind.value,
             direction=direction,
             actor=actor,
-            contact_at=times.contact_at if inbound and not rated else None,
+            contact_at=times.contact_at if inbound and not (rated or transferred) else None,
             response_at=answered_at if responds else None,
             wait_seconds=times.wait_seconds if inbound else None,
             abandoned=abandoned,

@@ -84,6 +84,14 @@ def test_what_reached_nobody_is_no_response(fields: dict[str, Any]) -> None:
     assert call(**fields).response_at is None
 
 
+def test_a_transfer_hands_over_to_its_team_and_is_no_word_of_the_customer() -> None:
+    """Many systems know the team by its queue only; nothing else hands a call over."""
+    made = call(direction="in", kind="call_transferred", queue="Billing")
+    assert (made.handed_to, made.contact_at) == ("Billing", None)
+    assert call(kind="call_transferred", queue="q1", team="Depot").handed_to == "Depot"
+    assert call(queue="Billing", team="Depot").handed_to is None
+
+
 def test_a_call_a_person_ended_was_answered_at_the_latest_at_its_end() -> None:
     """A record that names the representative but no times cannot claim an earlier answer."""
     made = call(actor={"type": "human", "id": "a1"})

@@ -24,6 +24,7 @@ def test_every_shipped_mapping_says_what_it_is_for() -> None:
     """`manyi map list` shows a line for each, under the name of its file."""
     assert shipped_names() == (
         "amazon-connect-contact-record",
+        "chatwoot-conversations",
         "chatwoot-messages",
         "helpdesk-export",
         "postmark-inbound",
@@ -57,6 +58,37 @@ def test_amazon_connect_agent_leaves_at_an_external_transfer(shared_data: Path) 
     record = shipped("amazon-connect-contact-record").apply(sample).records[0][1]
     assert record["agent_left_at"] == datetime(2022, 4, 8, 15, 1, tzinfo=UTC)
     assert record["ended_at"] == datetime(2022, 4, 8, 15, 1, 22, tzinfo=UTC)
+
+
+def test_amazon_connect_transfers_hand_the_call_over(shared_data: Path) -> None:
+    """A contact that a transfer began went to the team of its queue, when the transfer began."""
+    sample = payload(shared_data, "amazon_connect-contact_record")
+    records = shipped("amazon-connect-contact-record").apply(sample).records
+    assert [record["kind"] for _, record in records] == ["call_ended", "call_rated"]
+    sample["InitiationMethod"] = "QUEUE_TRANSFER"
+    records = shipped("amazon-connect-contact-record").apply(sample).records
+    (transfer,) = [record for _, record in records if record["kind"] == "call_transferred"]
+    assert transfer["team"] == "BasicQueue"
+    assert transfer["occurred_at"] == datetime(2022, 4, 8, 14, 59, 38, tzinfo=UTC)
+    taken = taken_in("phone", transfer)
+    assert (taken.problems, taken.unknown_fields) == ((), ())
+
+
+def test_chatwoot_conversations_go_to_another_team(shared_data: Path) -> None:
+    """Only a change of the team hands over; its source and conversation are the messages' own."""
+    sample = payload(shared_data, "chatwoot-conversation_status_changed")
+    mapping = shipped("chatwoot-conversations")
+    assert mapping.apply(sample).skipped
+    sample |= {"event": "conversation_updated", "account_id": 1}
+    assert mapping.apply(sample).skipped
+    sample["changed_attributes"] = [{"team_id": {"previous_value": 1, "current_value": 2}}]
+    assert mapping.apply(sample).skipped, "nobody has it now"
+    sample["meta"]["team"] = {"id": 2, "name": "Billing"}
+    ((channel, record),) = mapping.apply(sample).records
+    assert (record["kind"], record["team"]) == ("conversation_assigned", "Billing")
+    assert (record["source"], record["conversation_id"]) == ("chatwoot:1", "57")
+    taken = taken_in(channel, record)
+    assert (taken.problems, taken.unknown_fields) == ((), ())
 
 
 def test_amazon_connect_reads_calls_only(shared_data: Path) -> None:
