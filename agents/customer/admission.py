@@ -9,8 +9,9 @@ channels, section 8).
 from collections.abc import Mapping
 from enum import StrEnum
 
+from schemas.command import CommandGiven
 from schemas.customer import SEEN_DAYS, SEEN_IDS, Seen
-from schemas.interaction import Interaction
+from schemas.interaction import Interaction, Origin
 
 
 class Admission(StrEnum):
@@ -32,6 +33,15 @@ class Admission(StrEnum):
     def is_news(self) -> bool:
         """True where the row changes."""
         return self in (Admission.ACCEPTED, Admission.CORRECTED)
+
+
+def origin_of(event: object) -> Origin | None:
+    """Where intake read the record behind an event; None for what manyi made by itself."""
+    if isinstance(event, Interaction):
+        return event.origin
+    if isinstance(event, CommandGiven):
+        return Origin(event.origin_topic, event.origin_partition, event.origin_offset)
+    return None
 
 
 def admit(seen: Mapping[str, Seen], interaction: Interaction, *, reread: bool) -> Admission:

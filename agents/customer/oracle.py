@@ -10,16 +10,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agents.complaints.settle import Rulebook
-from agents.complaints.versions import Plans, PolicyBook, is_news, learn
+from agents.complaints.versions import Learned
+from agents.customer.admission import origin_of
 from agents.customer.step import step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
 from agents.satisfaction.board import MemoryRows, TallyBoard
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
-from schemas.customer import CustomerState, PartitionState, PolicyHistory
+from schemas.customer import CustomerState, PartitionState
 from schemas.events import CustomerEvent, OfCustomer, PolicyChanged, PolicyEvent
 from schemas.interaction import Interaction
-from schemas.policy import PolicySet
 
 
 class Oracle(Struct):
@@ -27,9 +27,7 @@ class Oracle(Struct):
 
     rulebook: Rulebook
     """What judges until the log tells of a version."""
-    versions: PolicyHistory = PolicyHistory()
-    policies: dict[str, PolicySet] = field(default_factory=dict)
-    plans: Plans = field(default_factory=Plans)
+    versions: Learned = field(default_factory=Learned)
     customers: dict[str, CustomerState] = field(default_factory=dict)
     wakes: dict[str, float | None] = field(default_factory=dict)
     tables: MemoryRows = field(default_factory=MemoryRows)
@@ -47,9 +45,8 @@ class Oracle(Struct):
             self._learn(event)
             return
         row = self.customers.get(event.customer_id)
-        reread = isinstance(event, Interaction) and self._reread(event)
         try:
-            result = step(row, event, self.rulebook, reread=reread)
+            result = step(row, event, self.rulebook, reread=self._reread(event))
         except Exception:
             self.failed += 1
             self._count(event, "rejected")
@@ -97,8 +94,10 @@ class Oracle(Struct):
         counts = self.counts.counts.setdefault(name, {})
         counts[outcome] = counts.get(outcome, 0) + 1
 
-    def _reread(self, event: Interaction) -> bool:
-        origin = event.origin
+    def _reread(self, event: OfCustomer) -> bool:
+        origin = origin_of(event)
+        if origin is None:
+            return False
         name = f"{origin.topic}/{origin.partition}"
         if origin.offset > self.counts.origin_offsets.get(name, -1):
             self.counts.origin_offsets[name] = origin.offset

@@ -69,7 +69,7 @@ def _fold(row: CustomerState, event: OfCustomer, rulebook: Rulebook, reread: boo
     if isinstance(event, Interaction):
         return _interaction(row, event, rulebook, reread)
     if isinstance(event, CommandGiven):
-        return _command(row, event, rulebook)
+        return _command(row, event, rulebook, reread)
     if isinstance(event, DeadlineReached):
         return _deadline(row, event, rulebook)
     if isinstance(event, PolicyReached):
@@ -219,9 +219,9 @@ def _keep(state: CustomerState, interaction: Interaction, corrected: bool) -> No
     state.timeline = place(state.timeline, entry_of(interaction), corrected=corrected)
 
 
-def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook) -> Step:
+def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook, reread: bool) -> Step:
     if given.command_id in state.commands_seen:
-        return Step(state, (), Admission.DUPLICATE)
+        return Step(state, (), Admission.REPLAYED if reread else Admission.DUPLICATE)
     state = replace(state, commands_seen=[*state.commands_seen, given.command_id][-COMMANDS_SEEN:])
     done = take_command(state.complaints, given, rulebook)
     if done is None:

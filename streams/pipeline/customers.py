@@ -15,7 +15,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from agents.complaints.settle import Rulebook
-from agents.customer.admission import Admission
+from agents.customer.admission import Admission, origin_of
 from agents.customer.step import Step, step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, PublishScore, RejectCommand, Tally
 from agents.intake.dead_letters import dead_letter_headers
@@ -155,9 +155,9 @@ class _Fold:
     def _was_read(self, event: CustomerEvent) -> bool:
         """Whether this partition has read the event's origin before: then it is intake's own second
         copy."""
-        if not isinstance(event, Interaction):
+        origin = origin_of(event)
+        if origin is None:
             return False
-        origin = event.origin
         name = f"{origin.topic}/{origin.partition}"
         read = self.counts.origin_offsets.get(name, -1)
         if origin.offset > read:

@@ -3,9 +3,18 @@
 from datetime import timedelta
 from typing import Any
 
-from agents.customer.admission import Admission, admit, remember
+from agents.complaints.rules import ComplaintRules
+from agents.complaints.settle import Rulebook
+from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.policy_file import default_policy
+from agents.customer.admission import Admission, admit, origin_of, remember
+from agents.customer.step import step
+from schemas.command import Action, Command, CommandGiven
 from schemas.customer import SEEN_DAYS, SEEN_IDS, Seen
+from schemas.interaction import Origin
 from tests.builders import MONDAY, an_interaction
+
+RULEBOOK = Rulebook(Plan(default_policy()), ComplaintRules())
 
 
 def seen_with(**fields: Any) -> dict[str, Seen]:
@@ -71,3 +80,22 @@ def test_memory_has_a_limit() -> None:
 
     assert len(seen) == SEEN_IDS
     assert an_interaction("n0").interaction_id not in seen
+
+
+def test_a_command_read_twice_by_intake_is_no_duplicate_of_its_own() -> None:
+    """Accounting adds up after a crash: only what publishers sent twice counts as a duplicate."""
+    given = CommandGiven(
+        command_id="c1",
+        customer_id="ann",
+        occurred_at=MONDAY,
+        received_at=MONDAY,
+        origin_topic="commands.v1",
+        origin_partition=3,
+        origin_offset=7,
+        command=Command(source="desk", id="1", action=Action.ACKNOWLEDGE),
+    )
+    first = step(None, given, RULEBOOK)
+    assert first.admission is Admission.ACCEPTED
+    assert step(first.state, given, RULEBOOK).admission is Admission.DUPLICATE
+    assert step(first.state, given, RULEBOOK, reread=True).admission is Admission.REPLAYED
+    assert origin_of(given) == Origin("commands.v1", 3, 7)
