@@ -25,6 +25,10 @@ class Task(msgspec.Struct):
     idempotent: bool
     max_records: int = 5_000
 
+    def encoded(self) -> str:
+        """As `read_task` wants it."""
+        return msgspec.json.encode(self).decode()
+
 
 class Purchase(msgspec.Struct):
     """One source record."""

@@ -1,0 +1,1 @@
+"""What the benchmarks share: options, servers, children that end, results, goals, charts."""
