@@ -4,7 +4,6 @@ A step returns effects and never acts, so tests compare values. `streams/` execu
 commit barrier: publishing, counting in the live satisfaction tables.
 """
 
-from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 
@@ -13,6 +12,7 @@ from msgspec import Struct
 from schemas.alert import SlaAlert
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
+from schemas.customer import Labels
 from schemas.rejection import RejectReason
 from schemas.satisfaction import SurveyAnswer
 
@@ -59,14 +59,14 @@ class Measure(StrEnum):
 class Tally(Struct, frozen=True):
     """Add `count` (negative: take back) to `measure` in the windows of `at`, for every label.
 
-    `labels` maps dimension names (channel, team, category, region, tier) to keys; an absent one is
+    `labels` are the keys of the dimensions (channel, team, category, region, tier); an empty one is
     `unknown`. `value` is the histogram score (csat, nps, ces), the seconds (first_response,
     resolution), the gap (servqual) or the target's name (met, breached); None for plain counts.
     """
 
     measure: Measure
     at: datetime
-    labels: Mapping[str, str]
+    labels: Labels
     value: float | str | None = None
     count: int = 1
 

@@ -141,10 +141,10 @@ class PipelineMetrics(PipelineObserver):
     def _count(self, tally: Tally) -> None:
         metrics, count, value = self._metrics, tally.count, tally.value
         if count < 0:
-            metrics.corrections.labels(tally.measure.value).inc(-count)
+            metrics.corrections.labels(tally.measure).inc(-count)
             return
-        channel = _one_of(_CHANNELS, tally.labels.get("channel"))
-        tier = _one_of(_TIERS, tally.labels.get("tier"))
+        channel = _one_of(_CHANNELS, tally.labels.channel)
+        tier = _one_of(_TIERS, tally.labels.tier)
         match tally.measure:
             case Measure.CONTACTS:
                 metrics.contacts.labels(channel).inc(count)
@@ -259,7 +259,7 @@ class NotifierMetrics(NotifierObserver):
         self._metrics.delivery_lag.observe(seconds)
 
 
-def _one_of(known: frozenset[str], value: str | None) -> str:
+def _one_of(known: frozenset[str], value: str) -> str:
     return UNKNOWN if not value else value if value in known else OTHER
 
 

@@ -26,7 +26,6 @@ from agents.complaints.rules import ComplaintRules
 from agents.complaints.sla.announcements import announce
 from agents.complaints.sla.plan import Plan
 from agents.complaints.versions import PolicyBook
-from agents.customer.threads import labels_of
 from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
 from agents.uuids import uuid5_text
 from schemas.alert import SlaAlert
@@ -247,7 +246,7 @@ def _difference(old: Sequence[CountedFact], new: Sequence[CountedFact]) -> list[
 
 
 def _tally(fact: CountedFact, count: int) -> Tally:
-    return Tally(Measure(fact.measure), fact.at, labels_of(fact.labels), fact.value, count)
+    return Tally(Measure(fact.measure), fact.at, fact.labels, fact.value, count)
 
 
 def _alert_of(complaint: Complaint, said: Announcement) -> SlaAlert:

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from msgspec.structs import replace
 
-from agents.customer.threads import labels_of
 from agents.effects import Effect, PublishScore, Tally
 from agents.satisfaction.scores import read_score, slot
 from schemas.customer import SCORE_DAYS, SCORES, CountedScore, CustomerState, Labels, Thread
@@ -129,4 +128,4 @@ def _tallies(counted: CountedScore | None, count: int) -> list[Tally]:
     measure, value, _ = slot(score)
     if measure is None:
         return []
-    return [Tally(measure, score.rated_at, labels_of(counted.labels), value, count)]
+    return [Tally(measure, score.rated_at, counted.labels, value, count)]

@@ -22,7 +22,7 @@ from agents.complaints.step import (
 )
 from agents.customer.admission import Admission, admit, remember
 from agents.customer.scores import follow_conversation, keep_score
-from agents.customer.threads import keep_conversation, labels_of
+from agents.customer.threads import keep_conversation
 from agents.customer.timeline import entry_of, place
 from agents.customer.value import keep_amount
 from agents.effects import Effect, Measure, RejectCommand, Tally
@@ -123,7 +123,7 @@ def _interaction(
     _keep(state, interaction, corrected)
     effects: list[Effect] = []
     if not corrected:
-        effects.append(Tally(Measure.INTERACTIONS, interaction.occurred_at, labels_of(labels)))
+        effects.append(Tally(Measure.INTERACTIONS, interaction.occurred_at, labels))
     state.threads, counted, thread = keep_conversation(state.threads, interaction, labels)
     effects += counted
     state = keep_amount(state, interaction)

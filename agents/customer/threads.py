@@ -161,7 +161,7 @@ def _difference(old: CountedResponse | None, new: CountedResponse | None) -> lis
 def _tallies(counted: CountedResponse | None, count: int) -> list[Tally]:
     if counted is None:
         return []
-    labels = labels_of(counted.labels)
+    labels = counted.labels
     tallies = [Tally(Measure.CONTACTS, counted.contact_at, labels, None, count)]
     if counted.repeat:
         tallies.append(Tally(Measure.REPEAT_CONTACTS, counted.contact_at, labels, None, count))
@@ -170,14 +170,3 @@ def _tallies(counted: CountedResponse | None, count: int) -> list[Tally]:
         at = counted.contact_at + timedelta(seconds=seconds)
         tallies.append(Tally(Measure.FIRST_RESPONSE, at, labels, seconds, count))
     return tallies
-
-
-def labels_of(labels: Labels) -> dict[str, str]:
-    """Table labels by dimension name."""
-    return {
-        "channel": labels.channel,
-        "team": labels.team,
-        "category": labels.category,
-        "region": labels.region,
-        "tier": labels.tier,
-    }

@@ -19,7 +19,7 @@ PRUNED_STARTS = 16
 """Window starts removed in one flush at most, so that no batch grows without bound."""
 
 GROUPED = ("channel", "team", "category", "region", "tier")
-"""The dimensions that have keys, as texts: hashing an enum is a Python call."""
+"""The dimensions that have keys, in the order of `Labels`."""
 
 
 class Shelf:

@@ -9,11 +9,12 @@ import pytest
 
 from agents.effects import Measure, Tally
 from schemas.alert import AlertKind, SlaAlert
+from schemas.customer import Labels
 from streams.metrics import LABEL_VALUES, OTHER, Bounded, Metrics
 from streams.observers import EngineMetrics, NotifierMetrics, PipelineMetrics, ViewMetrics
 
 AT = datetime(2026, 3, 2, 9, tzinfo=UTC)
-LABELS = {"channel": "chat", "tier": "vip", "team": "billing"}
+LABELS = Labels(channel="chat", tier="vip", team="billing")
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_series_stay_bounded_whatever_arrives(metrics: Metrics) -> None:
     """Unknown channels, tiers, targets and reasons do not make a series each."""
     observer = PipelineMetrics(metrics)
     for number in range(500):
-        labels = {"channel": f"c{number}", "tier": f"t{number}"}
+        labels = Labels(channel=f"c{number}", tier=f"t{number}")
         observer.applied(
             {}, [Tally(Measure.BREACHED, AT, labels, f"target{number}")], (), {f"r{number}": 1}
         )
@@ -101,7 +102,7 @@ def test_scores_complaints_and_promises(metrics: Metrics) -> None:
         Tally(Measure.CSAT, AT, LABELS, 5),
         Tally(Measure.CSAT, AT, LABELS, 5.0),
         Tally(Measure.NPS, AT, LABELS, 0),
-        Tally(Measure.CES, AT, {}, 7),
+        Tally(Measure.CES, AT, Labels(), 7),
         Tally(Measure.COMPLAINTS_OPENED, AT, LABELS),
         Tally(Measure.BREACHED, AT, LABELS, "first_response"),
         Tally(Measure.MET, AT, LABELS, "update"),

@@ -94,8 +94,7 @@ class Story:
         totals: Counter[tuple[Any, ...]] = Counter()
         for effect in self.effects:
             if isinstance(effect, Tally):
-                labels = tuple(sorted(effect.labels.items()))
-                totals[(effect.measure, effect.at, labels, effect.value)] += effect.count
+                totals[(effect.measure, effect.at, effect.labels, effect.value)] += effect.count
         return {what: count for what, count in totals.items() if count}
 
     def count(self, measure: Measure) -> int:

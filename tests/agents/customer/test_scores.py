@@ -27,7 +27,7 @@ def csat_by(label: str, *interactions: Interaction) -> dict[tuple[str, Any], int
         state = result.state
         for effect in result.effects:
             if isinstance(effect, Tally) and effect.measure is Measure.CSAT:
-                totals[effect.labels[label], effect.value] += effect.count
+                totals[getattr(effect.labels, label), effect.value] += effect.count
     return {what: count for what, count in totals.items() if count}
 
 

@@ -22,14 +22,15 @@ from agents.satisfaction.rollup import (
 )
 from agents.satisfaction.sketch import bucket_of, merge_sketches, quantile, sketch_of
 from agents.satisfaction.state import MemoryRows
+from schemas.customer import Labels
 from schemas.satisfaction import Dimension, DurationSketch, SatisfactionRow, Window
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
-LABELS = {"channel": "chat", "team": "billing", "category": "refund", "region": "DE", "tier": "vip"}
+LABELS = Labels(channel="chat", team="billing", category="refund", region="DE", tier="vip")
 
-labels = st.fixed_dictionaries(
-    {},
-    optional={
+labels = st.builds(
+    Labels,
+    **{
         "channel": st.sampled_from(["phone", "email"]),
         "team": st.sampled_from(["", " ", "a", "b", "other", "unknown", "x" * 80]),
         "tier": st.sampled_from(["vip", "minor"]),
@@ -80,7 +81,7 @@ def test_one_tally_reaches_every_window_and_dimension() -> None:
     state = MemoryRows()
     apply(Tally(Measure.CSAT, START, LABELS, 4), state)
     expected = {
-        row_key(window, START, dimension, LABELS.get(dimension.value, ""))
+        row_key(window, START, dimension, getattr(LABELS, dimension, ""))
         for window in Window
         for dimension in Dimension
     }
@@ -92,7 +93,8 @@ def test_windows_are_half_open_and_utc() -> None:
     """The last moment of an hour belongs to it, the next one to the next; days are UTC days."""
     midnight = datetime(2026, 3, 3, tzinfo=UTC)
     state = counted(
-        Tally(Measure.CONTACTS, at, {}) for at in (midnight - timedelta(microseconds=1), midnight)
+        Tally(Measure.CONTACTS, at, Labels())
+        for at in (midnight - timedelta(microseconds=1), midnight)
     )
     starts = {
         (key.window, key.start_at, key.end_at)
@@ -174,7 +176,7 @@ def test_keys_beyond_the_limit_are_counted_together() -> None:
     """A dimension keeps a bounded number of keys; the rest is `other`, and stays there."""
     state, board = MemoryRows(), TallyBoard(keys_per_dimension=2)
     for team in ("a", "b", "c", "d", "c", ""):
-        board.add(Tally(Measure.CONTACTS, START, {"team": team}))
+        board.add(Tally(Measure.CONTACTS, START, Labels(team=team)))
         board.flush(state)
 
     def contacts(team: str) -> int:
@@ -182,7 +184,7 @@ def test_keys_beyond_the_limit_are_counted_together() -> None:
         return 0 if row is None else row.contacts
 
     assert [contacts(t) for t in ("a", "b", "c", OTHER, UNKNOWN)] == [1, 1, 0, 3, 1]
-    board.add(Tally(Measure.CONTACTS, START, {"team": "d"}, count=-1))
+    board.add(Tally(Measure.CONTACTS, START, Labels(team="d"), count=-1))
     board.flush(state)
     assert contacts(OTHER) == 2
 
@@ -237,11 +239,11 @@ def test_a_flush_removes_a_bounded_number_of_starts() -> None:
     """After a long silence the old hours go a few at a time, until only the kept ones are left."""
     state, board = MemoryRows(), TallyBoard(kept_starts={Window.HOUR: 1, Window.DAY: 400})
     for hours in range(40):
-        apply(Tally(Measure.CONTACTS, START + timedelta(hours=hours), {}), state)
+        apply(Tally(Measure.CONTACTS, START + timedelta(hours=hours), Labels()), state)
     later = START + timedelta(hours=100)
     left = []
     for _ in range(4):
-        board.add(Tally(Measure.CONTACTS, later, {}))
+        board.add(Tally(Measure.CONTACTS, later, Labels()))
         board.flush(state)
         left.append(
             len({k.hour for k in map(decode_row_key, state.rows) if k.window is Window.HOUR})
