@@ -10,16 +10,17 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agents.complaints.settle import Rulebook
-from agents.complaints.versions import Learned
+from agents.complaints.versions import Plans, PolicyBook, is_news, learn
 from agents.customer.admission import origin_of
 from agents.customer.step import step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
 from agents.satisfaction.board import MemoryRows, TallyBoard
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
-from schemas.customer import CustomerState, PartitionState
+from schemas.customer import CustomerState, PartitionState, PolicyHistory
 from schemas.events import CustomerEvent, OfCustomer, PolicyChanged, PolicyEvent
 from schemas.interaction import Interaction
+from schemas.policy import PolicySet
 
 
 class Oracle(Struct):
@@ -27,7 +28,9 @@ class Oracle(Struct):
 
     rulebook: Rulebook
     """What judges until the log tells of a version."""
-    versions: Learned = field(default_factory=Learned)
+    versions: PolicyHistory = PolicyHistory()
+    policies: dict[str, PolicySet] = field(default_factory=dict)
+    plans: Plans = field(default_factory=Plans)
     customers: dict[str, CustomerState] = field(default_factory=dict)
     wakes: dict[str, float | None] = field(default_factory=dict)
     tables: MemoryRows = field(default_factory=MemoryRows)
