@@ -23,7 +23,14 @@ from schemas.events import CustomerEvent
 from streams import topics
 from streams.engine import Table
 from streams.engine.envelope import applied_of, body_of, is_deleted
-from streams.pipeline.tables import CUSTOMERS, ONLY, PARTITIONS, SATISFACTION
+from streams.pipeline.tables import (
+    CUSTOMERS,
+    ONLY,
+    PARTITIONS,
+    POLICIES,
+    POLICY_HISTORY,
+    SATISFACTION,
+)
 from streams.settings import Settings
 
 READ_TOPICS = (topics.CUSTOMER_EVENTS, topics.COMPLAINTS, topics.SLA_ALERTS)
@@ -76,7 +83,11 @@ class AuditError(Exception):
 
 
 async def audit(settings: Settings, rulebook: Rulebook, progress: Progress) -> Audit:
-    """Audit every partition, one after the other; memory is bounded by one partition's rows."""
+    """Audit every partition, one after the other; memory is bounded by one partition's rows.
+
+    The log says which version of the policy judged what; `rulebook` judges what came before it
+    told of any.
+    """
     report = Audit()
     async with _reader(settings) as reader:
         due = []
@@ -178,6 +189,12 @@ def _compare(oracle: Oracle, live: Mapping[bytes, bytes]) -> list[str]:
             "satisfaction row",
             {_name(key): row for key, row in oracle.tables.rows.items()},
             table(SATISFACTION),
+        ),
+        ("policy", oracle.versions.policies, table(POLICIES)),
+        (
+            "policy history",
+            {_name(ONLY): oracle.versions.history} if oracle.versions.book else {},
+            table(POLICY_HISTORY),
         ),
         (
             "accounting",

@@ -17,7 +17,15 @@ from streams import topics
 from streams.engine import Engine, EngineObserver, EngineSettings, Stage, Table
 from streams.pipeline.customers import CustomerPipeline
 from streams.pipeline.intake import IntakePipeline
-from streams.pipeline.tables import CATALOGUE, CUSTOMERS, INTAKE, PARTITIONS, SATISFACTION
+from streams.pipeline.tables import (
+    CATALOGUE,
+    CUSTOMERS,
+    INTAKE,
+    PARTITIONS,
+    POLICIES,
+    POLICY_HISTORY,
+    SATISFACTION,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +63,7 @@ CUSTOMER_STAGE = Flow(
         topics.dead_letters_of(topics.CUSTOMER_EVENTS),
     ),
     changelog=topics.CUSTOMERS_CHANGELOG,
-    tables=(CUSTOMERS, PARTITIONS, SATISFACTION, CATALOGUE),
+    tables=(CUSTOMERS, PARTITIONS, SATISFACTION, CATALOGUE, POLICIES, POLICY_HISTORY),
 )
 DEADLINES = Flow(
     name="deadlines",

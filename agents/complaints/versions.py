@@ -117,3 +117,25 @@ def learn(known: PolicyHistory, event: PolicyEvent) -> tuple[PolicyHistory, list
 def is_news(known: PolicyHistory, event: PolicyChanged) -> bool:
     """Whether this version is newer than all a partition knows."""
     return not known.entries or event.published_at > known.entries[-1].published_at
+
+
+class Learned:
+    """What one partition's log has told of versions, kept in memory: for replays."""
+
+    def __init__(self, plans: Plans | None = None) -> None:
+        self.history = PolicyHistory()
+        self.policies: dict[str, PolicySet] = {}
+        self.book: PolicyBook | None = None
+        self._plans = plans or Plans()
+
+    def learn(self, event: PolicyEvent) -> None:
+        """Take in an event. Raises ValueError for a version that cannot be used here."""
+        if isinstance(event, PolicyChanged):
+            self._plans.compile(event.policy)
+            if is_news(self.history, event):
+                self.policies[event.policy.digest] = event.policy
+        self.history, gone = learn(self.history, event)
+        for version in gone:
+            del self.policies[version]
+        if self.history.entries:
+            self.book = PolicyBook(self.history.entries, self.policies.get, self._plans)

@@ -10,17 +10,16 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agents.complaints.settle import Rulebook
-from agents.complaints.versions import Plans, PolicyBook, is_news, learn
+from agents.complaints.versions import Learned
 from agents.customer.admission import origin_of
 from agents.customer.step import step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, RejectCommand, Tally
 from agents.satisfaction.board import MemoryRows, TallyBoard
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
-from schemas.customer import CustomerState, PartitionState, PolicyHistory
-from schemas.events import CustomerEvent, OfCustomer, PolicyChanged, PolicyEvent
+from schemas.customer import CustomerState, PartitionState
+from schemas.events import CustomerEvent, OfCustomer, PolicyEvent
 from schemas.interaction import Interaction
-from schemas.policy import PolicySet
 
 
 class Oracle(Struct):
@@ -28,9 +27,7 @@ class Oracle(Struct):
 
     rulebook: Rulebook
     """What judges until the log tells of a version."""
-    versions: PolicyHistory = PolicyHistory()
-    policies: dict[str, PolicySet] = field(default_factory=dict)
-    plans: Plans = field(default_factory=Plans)
+    versions: Learned = field(default_factory=Learned)
     customers: dict[str, CustomerState] = field(default_factory=dict)
     wakes: dict[str, float | None] = field(default_factory=dict)
     tables: MemoryRows = field(default_factory=MemoryRows)
@@ -73,19 +70,12 @@ class Oracle(Struct):
         board.flush(self.tables)
 
     def _learn(self, event: PolicyEvent) -> None:
-        if isinstance(event, PolicyChanged):
-            try:
-                self.plans.compile(event.policy)
-            except ValueError:
-                self.failed += 1
-                return
-            if is_news(self.versions, event):
-                self.policies[event.policy.digest] = event.policy
-        self.versions, gone = learn(self.versions, event)
-        for version in gone:
-            self.policies.pop(version, None)
-        book = PolicyBook(self.versions.entries, self.policies.get, self.plans)
-        self.rulebook = replace(self.rulebook, book=book if book.entries else None)
+        try:
+            self.versions.learn(event)
+        except ValueError:
+            self.failed += 1  # a dead letter in production, too
+            return
+        self.rulebook = replace(self.rulebook, book=self.versions.book)
 
     def _count(self, event: OfCustomer, outcome: str) -> None:
         if isinstance(event, Interaction):

@@ -15,6 +15,7 @@ from uuid import UUID, uuid5
 import msgspec
 
 from agents.complaints.settle import Rulebook
+from agents.complaints.versions import Plans
 from agents.customer.admission import Admission, origin_of
 from agents.customer.step import Step, step, wake_at
 from agents.effects import PublishAlert, PublishComplaint, PublishScore, RejectCommand, Tally
@@ -26,7 +27,7 @@ from schemas.command import CommandGiven
 from schemas.common import Channel
 from schemas.complaint import Complaint
 from schemas.customer import ComplaintState, CustomerState, PartitionState
-from schemas.events import CustomerEvent, DeadlineReached
+from schemas.events import CustomerEvent, DeadlineReached, OfCustomer, PolicyEvent
 from schemas.interaction import Interaction, Origin
 from schemas.rejection import RejectReason
 from schemas.rollup import SatisfactionCatalogue
@@ -34,6 +35,7 @@ from schemas.satisfaction import SatisfactionRow
 from streams import topics
 from streams.engine import RecordBatch, SourceRecord
 from streams.pipeline.observer import PipelineObserver
+from streams.pipeline.promises import Promises
 from streams.pipeline.tables import CATALOGUE, CUSTOMERS, ONLY, PARTITIONS, SATISFACTION
 from streams.pipeline.turn import Turn
 from streams.pipeline.views import LiveViews
@@ -73,6 +75,7 @@ class CustomerPipeline:
         self.rulebook = rulebook
         self.views = views
         self.observer = observer or PipelineObserver()
+        self.plans = Plans()
         self._failed: deque[bool] = deque(maxlen=FAILURES_AMONG)
         views.judged_by(rulebook.plan.policy_set)
 
@@ -114,6 +117,7 @@ class _Fold:
         self.counts = PartitionState(
             dict(old.origin_offsets), {name: dict(counts) for name, counts in old.counts.items()}
         )
+        self.promises = Promises(batch, pipeline.rulebook, pipeline.plans)
         self.board = TallyBoard()
         self.customers: dict[bytes, CustomerState] = {}
         self.complaints: dict[str, tuple[Complaint, str]] = {}
@@ -135,10 +139,13 @@ class _Fold:
         except msgspec.MsgspecError as error:
             self._reject(record, RejectReason.NOT_AN_EVENT, str(error))
             return
+        if isinstance(event, PolicyEvent):
+            self._learn(record, event)
+            return
         key = event.customer_id.encode()
         row = self.customers.get(key) or self.batch.get(CUSTOMERS, key)
         try:
-            result = step(row, event, self.pipeline.rulebook, reread=self._was_read(event))
+            result = step(row, event, self.promises.rulebook, reread=self._was_read(event))
         except Exception:
             log.exception("the customer step failed on %s@%s", self.batch.topic, record.offset)
             self._reject(record, RejectReason.STEP_FAILED, traceback.format_exc()[-DETAIL:])
@@ -152,7 +159,14 @@ class _Fold:
         self._count(event, _ADMISSIONS[result.admission])
         self._act(record, result)
 
-    def _was_read(self, event: CustomerEvent) -> bool:
+    def _learn(self, record: SourceRecord, event: PolicyEvent) -> None:
+        """The partition is told of a version; one that cannot be used here is a dead letter."""
+        try:
+            self.promises.learn(event)
+        except ValueError as error:
+            self._reject(record, RejectReason.NOT_AN_EVENT, str(error))
+
+    def _was_read(self, event: OfCustomer) -> bool:
         """Whether this partition has read the event's origin before: then it is intake's own second
         copy."""
         origin = origin_of(event)
@@ -179,7 +193,7 @@ class _Fold:
             if id(state) not in known:
                 self.histories[state.complaint.complaint_id] = state
 
-    def _count(self, event: CustomerEvent, outcome: str) -> None:
+    def _count(self, event: OfCustomer, outcome: str) -> None:
         if isinstance(event, Interaction):
             name = _CHANNELS[event.channel]
             if not event.quiet and (self.newest is None or event.occurred_at > self.newest):
@@ -238,7 +252,11 @@ class _Fold:
         if self.newest is not None:
             batch.advance_watermark(_epoch_ms(self.newest))
 
+        learned = self.promises.learned
+
         def show() -> None:
+            for policy in learned:
+                views.policy_learned(policy)
             views.customers_changed(
                 partition,
                 self.customers.values(),

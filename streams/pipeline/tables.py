@@ -1,6 +1,7 @@
 """The tables of both stages: what is kept per lane, under which prefix of the changelog."""
 
-from schemas.customer import CustomerState, IntakeState, PartitionState
+from schemas.customer import CustomerState, IntakeState, PartitionState, PolicyHistory
+from schemas.policy import PolicySet
 from schemas.rollup import SatisfactionCatalogue
 from schemas.satisfaction import SatisfactionRow
 from streams.engine import Table
@@ -16,6 +17,12 @@ SATISFACTION = Table(name="satisfaction", prefix=b"s", row_type=SatisfactionRow)
 
 CATALOGUE = Table(name="catalogue", prefix=b"k", row_type=SatisfactionCatalogue)
 """Which keys and window starts the partition's satisfaction rows have."""
+
+POLICIES = Table(name="policies", prefix=b"v", row_type=PolicySet)
+"""Digest -> that version of the policy, complete in itself."""
+
+POLICY_HISTORY = Table(name="policy_history", prefix=b"h", row_type=PolicyHistory)
+"""One row per partition: the versions it was told of, in order."""
 
 INTAKE = Table(name="intake", prefix=b"i", row_type=IntakeState)
 """One row per source partition: received, rejected and skipped."""

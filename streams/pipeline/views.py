@@ -17,6 +17,7 @@ from streams.pipeline.tables import (
     INTAKE,
     INTAKE_STAGE,
     PARTITIONS,
+    POLICIES,
     SATISFACTION,
 )
 from streams.views import (
@@ -44,8 +45,12 @@ class LiveViews:
         self.writer = make_writer(self._items)
 
     def judged_by(self, policy: PolicySet) -> None:
-        """Complaints are judged by this version of the policy file from now on."""
+        """Complaints are judged by this version where no partition was told of one yet."""
         self._policy = policy
+
+    def policy_learned(self, policy: PolicySet) -> None:
+        """A partition was told of a version."""
+        self.writer.put_policy(policy)
 
     async def make_room(self) -> None:
         """Let the writer catch up where much waits: history arrives faster than Redis writes.
@@ -65,8 +70,8 @@ class LiveViews:
         elif lane.stage.name == CUSTOMERS_STAGE:
             self._lanes[lane.partition] = lane
             self.writer.own(lane.partition, lane.next_offset - 1)
-            if self._policy is not None:
-                self.writer.put_policy(self._policy)
+            for policy in self._policies(lane):
+                self.writer.put_policy(policy)
             for _, counts in lane.rows(PARTITIONS):
                 self.events_counted(lane.partition, counts)
 
@@ -82,8 +87,8 @@ class LiveViews:
         lane = self._lanes.get(partition)
         if lane is None:
             return
-        if self._policy is not None:
-            yield PolicyItem(self._policy)
+        for policy in self._policies(lane):
+            yield PolicyItem(policy)
         for _, state in lane.rows(CUSTOMERS):
             yield CustomerItem(card_of(state))
             for complaint in state.complaints:
@@ -91,6 +96,13 @@ class LiveViews:
                 yield HistoryItem(self._history_of(complaint))
         for key, row in lane.rows(SATISFACTION):
             yield SatisfactionItem(partition, decode_row_key(key), row)
+
+    def _policies(self, lane: Lane) -> Iterator[PolicySet]:
+        """Every version that judges a complaint of this partition."""
+        if self._policy is not None:
+            yield self._policy
+        for _, policy in lane.rows(POLICIES):
+            yield policy
 
     # --- what was applied ------------------------------------------------------------------------
 
@@ -116,7 +128,7 @@ class LiveViews:
 
     def _history_of(self, state: ComplaintState) -> ComplaintHistory:
         clocks = state.complaint.clocks
-        current = "" if self._policy is None else self._policy.digest
+        current = state.policy or ("" if self._policy is None else self._policy.digest)
         return ComplaintHistory(
             complaint_id=state.complaint.complaint_id,
             customer_id=state.complaint.customer_id,

@@ -9,18 +9,21 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
+from msgspec.structs import replace
+
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.whatif import Case
-from agents.customer.step import step, wake_at
+from agents.complaints.versions import Learned, Plans
+from agents.customer.step import known_at, step, wake_at
 from agents.identity import IdentityBook
 from agents.intake.outcomes import Accepted, AcceptedCommand, Rejected, Skipped
 from agents.intake.settings import IntakeSettings
 from agents.intake.step import given_command, take_command, take_in, with_customer
 from schemas.common import Channel, Instrument
 from schemas.customer import ComplaintState, CustomerState
-from schemas.events import CustomerEvent, CustomersMerged, DeadlineReached
+from schemas.events import CustomerEvent, DeadlineReached, PolicyEvent
 from schemas.interaction import Origin
 from schemas.policy import Policy, PolicySet
 from streams.importing.outgoing import COMMANDS, Outgoing
@@ -56,6 +59,9 @@ class Histories:
     def __init__(self, policy_set: PolicySet, *, fires: bool) -> None:
         """`fires`: deadlines are fired here. A log has them in it, and the clocks they need."""
         self._rulebook = Rulebook(Plan(policy_set), ComplaintRules())
+        self._rulebooks: dict[int, Rulebook] = {}
+        self._learned: dict[int, Learned] = {}
+        self._plans = Plans()
         self._fires = fires
         self._customers: dict[str, CustomerState] = {}
         self._complaints: dict[str, ComplaintState] = {}
@@ -63,23 +69,41 @@ class Histories:
         self.events = 0
         self.until = _EARLIEST
         """The latest instant anything happened or became known."""
+        self.versions: dict[str, PolicySet] = {}
+        """Every version of the policy the log tells of, by its digest."""
 
-    def take(self, event: CustomerEvent) -> None:
-        """Fold one event; one that the step cannot fold is counted, as it is in production."""
+    def take(self, event: CustomerEvent, partition: int = 0) -> None:
+        """Fold one event; one that the step cannot fold is counted, as it is in production.
+
+        A log tells which version judged from where on, each partition for itself.
+        """
         self.events += 1
-        at = _known_at(event)
+        if isinstance(event, PolicyEvent):
+            self._learn(event, partition)
+            return
+        at = known_at(event)
         self.until = max(self.until, at)
         customer_id = event.customer_id
         row = self._customers.get(customer_id)
         if self._fires and row is not None:
             row = self._advance(row, at)
         try:
-            result = step(row, event, self._rulebook)
+            result = step(row, event, self._rulebooks.get(partition, self._rulebook))
         except Exception as error:
             self.outcomes[f"failed: {type(error).__name__}"] += 1
             return
         self.outcomes[result.admission.value] += 1
         self._keep(row, result.state)
+
+    def _learn(self, event: PolicyEvent, partition: int) -> None:
+        learned = self._learned.setdefault(partition, Learned(self._plans))
+        try:
+            learned.learn(event)
+        except ValueError:
+            self.outcomes["failed: ValueError"] += 1
+            return
+        self.versions |= learned.policies
+        self._rulebooks[partition] = replace(self._rulebook, book=learned.book)
 
     def cases(self) -> Iterator[Case]:
         """Every complaint as it happened, in order of opening."""
@@ -125,16 +149,6 @@ class Histories:
         for state in after.complaints:
             if id(state) not in known:
                 self._complaints[state.complaint.complaint_id] = state
-
-
-def _known_at(event: CustomerEvent) -> datetime:
-    match event:
-        case DeadlineReached():
-            return event.read_through_at
-        case CustomersMerged():
-            return event.occurred_at
-        case _:
-            return event.received_at
 
 
 def _opened(state: ComplaintState) -> tuple[datetime, str]:

@@ -54,7 +54,7 @@ async def read_topic(settings: Settings, policy_set: PolicySet, tell: Tell) -> H
         unreadable = 0
         async for record in _read(reader, tps):
             try:
-                histories.take(_decode_event(record.value or b""))
+                histories.take(_decode_event(record.value or b""), record.partition)
             except msgspec.MsgspecError:
                 unreadable += 1  # a dead letter in production, too
             if histories.events % EVENTS_A_STEP == 0:
