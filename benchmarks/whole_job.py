@@ -14,7 +14,7 @@ import pstats
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -27,7 +27,7 @@ from redis.connection import PythonRespSerializer
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
-from agents.identity.resolve import IdentityBook, Resolution
+from agents.identity.resolve import IdentityBook
 from agents.intake import IntakeSettings
 from agents.simulation import simulate
 from schemas.interaction import Origin
@@ -35,6 +35,7 @@ from streams import topics
 from streams.engine import Effect, RecordBatch, Stage
 from streams.engine.envelope import HEADER_BYTES
 from streams.engine.rows import LaneRows
+from streams.identity import Identified
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
 from streams.pipeline.intake import IntakePipeline
 from streams.pipeline.tables import CUSTOMERS
@@ -82,8 +83,9 @@ class Spent:
 class Lane:
     """What `RecordBatch` and the pipelines need of an engine's lane: no clients, no barrier."""
 
-    def __init__(self, flow: Flow, topic: str) -> None:
+    def __init__(self, flow: Flow, topic: str, publish: Callable[[Iterable[Effect]], None]) -> None:
         channel: Any = None
+        self._publish = publish
         self.stage = Stage(
             name=flow.name,
             topics=flow.reads,
@@ -94,6 +96,10 @@ class Lane:
         self.topic = topic
         self.partition = PARTITION
         self.state = LaneRows(decoded_limit=20_000)
+
+    async def publish(self, effects: Iterable[Effect]) -> None:
+        """Links, which are out before anything rests on them."""
+        self._publish(effects)
 
     def batch(self, records: Sequence[Record]) -> RecordBatch:
         """A batch to fold."""
@@ -114,13 +120,17 @@ class Book:
 
     async def resolve(
         self, handle_sets: Iterable[Sequence[str]], origins: Sequence[Origin] = ()
-    ) -> list[Resolution]:
+    ) -> Identified:
         """Answer for a batch; what ran before it was intake, what follows is publishing."""
         sets = list(handle_sets)
         self._spent.add("intake")
         found = [self._book.resolve(handles) for handles in sets]
         self._spent.add("identity")
-        return found
+        return Identified(0, found)
+
+    async def confirm(self, epoch: int, through: Origin) -> bool:
+        """Nothing is ever lost here."""
+        return True
 
 
 class NullPipeline(Pipeline):
@@ -179,8 +189,10 @@ class Job:
             Rulebook(Plan(load_policy(None)), ComplaintRules()), self.live
         )
         self.live.writer.own(PARTITION, -1)
-        self.intake_lanes = {topic: Lane(INTAKE_STAGE, topic) for topic in INTAKE_STAGE.reads}
-        self.lane = Lane(CUSTOMER_STAGE, topics.CUSTOMER_EVENTS)
+        self.intake_lanes = {
+            topic: Lane(INTAKE_STAGE, topic, self.publish) for topic in INTAKE_STAGE.reads
+        }
+        self.lane = Lane(CUSTOMER_STAGE, topics.CUSTOMER_EVENTS, self.publish)
         self.waiting: list[Record] = []
         self.offset = 0
         self.checked = checked

@@ -110,12 +110,20 @@ TOPICS: tuple[Topic, ...] = (
     ),
     Topic(
         "identity-links.v1",
-        "Which handle belongs to which customer.",
+        "Which handle belongs to which customer; of several links that with the highest epoch.",
         (IdentityLink,),
-        "handle",
+        "handle#epoch",
         ("send",),
         compacted=True,
         days=None,
+    ),
+    Topic(
+        "conversation-links.v1",
+        "Which conversation or order belongs to which customer, for records that name nobody.",
+        (IdentityLink,),
+        "handle#epoch",
+        ("send",),
+        days=31,
     ),
 )
 """The topics other systems may write or read; changelogs are manyi's own and not listed."""

@@ -94,13 +94,16 @@ class PolicyPublished(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class IdentityLink(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A handle belongs to a customer. Topic `identity-links.v1`, compacted, key the handle.
+    """A handle belongs to a customer. Topics `identity-links.v1`, compacted, and, for conversations
+    and orders, `conversation-links.v1`, kept for 31 days. Key: the handle, `#`, the epoch.
 
-    It is the truth the index in Redis can be rebuilt from.
+    It is the truth the index in Redis is rebuilt from. `epoch` is the number of the index that made
+    it: where a handle has several links, that with the highest epoch holds.
     """
 
     handle: str
     customer_id: str
     linked_at: Instant
     evidence: str = ""
+    epoch: int = 0
     version: int = 1

@@ -20,6 +20,7 @@ COMPLAINTS = "complaints.v1"
 SLA_ALERTS = "sla-alerts.v1"
 SATISFACTION_SCORES = "satisfaction-scores.v1"
 IDENTITY_LINKS = "identity-links.v1"
+CONVERSATION_LINKS = "conversation-links.v1"
 INTAKE_CHANGELOG = "manyi.intake.changelog.v1"
 CUSTOMERS_CHANGELOG = "manyi.customers.changelog.v1"
 
@@ -110,11 +111,20 @@ def topics(partitions: int = PARTITIONS) -> tuple[Topic, ...]:
         _compacted(
             IDENTITY_LINKS,
             "which handle belongs to which customer: the truth behind the index in Redis",
-            key="handle",
+            key="handle#epoch",
             record="IdentityLink",
             partitions=partitions,
             lag_ms=HOUR_MS,
             why="two owners may overlap for a moment; compaction waits until that is over",
+        ),
+        _log(
+            CONVERSATION_LINKS,
+            "which conversation or order belongs to which customer",
+            key="handle#epoch",
+            record="IdentityLink",
+            partitions=partitions,
+            days=31,
+            why="conversations are forgotten after 30 days, so that none is found too late",
         ),
         _changelog(INTAKE_CHANGELOG, "the rows of the intake stage, for restore", partitions),
         _changelog(CUSTOMERS_CHANGELOG, "the rows of the customer stage, for restore", partitions),

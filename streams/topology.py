@@ -47,6 +47,7 @@ INTAKE_STAGE = Flow(
     writes=(
         topics.CUSTOMER_EVENTS,
         topics.IDENTITY_LINKS,
+        topics.CONVERSATION_LINKS,
         *(topics.dead_letters_of(name) for name in topics.INTAKE_TOPICS),
     ),
     changelog=topics.INTAKE_CHANGELOG,

@@ -29,18 +29,19 @@ from streams.deadlines import DeadlineService
 from streams.engine import Effect, EngineSettings
 from streams.errors import UserError
 from streams.http import Services, install
-from streams.identity import IdentityIndex
+from streams.identity import IdentityService
 from streams.metrics import Metrics
 from streams.notifier import Notifier, NotifierSettings
 from streams.observers import (
     EngineMetrics,
+    IdentityMetrics,
     NotifierMetrics,
     PipelineMetrics,
     ViewMetrics,
 )
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
 from streams.pipeline.intake import IntakePipeline
-from streams.pipeline.tables import CUSTOMERS_STAGE
+from streams.pipeline.tables import CUSTOMERS_STAGE, INTAKE_STAGE
 from streams.pipeline.views import LiveViews
 from streams.settings import Settings
 from streams.topic_plan import Fit, apply, open_admin
@@ -129,12 +130,19 @@ class Worker:
         )
         counted = PipelineMetrics(self.metrics)
         self.engine_metrics = EngineMetrics(self.metrics)
-        self.identity = IdentityIndex(self.redis, settings.redis_prefix)
+        self.identities = IdentityService(
+            self.redis,
+            settings.redis_prefix,
+            lambda: self.engine,
+            settings.kafka_clients(),
+            INTAKE_STAGE,
+            IdentityMetrics(self.metrics),
+        )
         self.intake = IntakeSettings(default_region=settings.default_region)
         self.topology: Topology = build(
             self.app,
             engine_settings(settings),
-            IntakePipeline(self.identity, self.intake, self.live, counted),
+            IntakePipeline(self.identities.index, self.intake, self.live, counted),
             CustomerPipeline(Rulebook(Plan(policy), ComplaintRules()), self.live, counted),
             self.engine_metrics,
         )
@@ -146,7 +154,7 @@ class Worker:
         alerts = notifier_settings(settings, terminal=terminal)
         install(self.app, self._http())
         self.notifier = Notifier(alerts, self.redis, observer=NotifierMetrics(self.metrics))
-        for service in (self.engine, self.deadlines, _Views(self)):
+        for service in (self.engine, self.identities, self.deadlines, _Views(self)):
             self.app.service(service)
         if settings.alerts and alerts.sends:
             self.app.service(self.notifier)
@@ -159,14 +167,14 @@ class Worker:
             not_ready=self.not_ready,
             registry=self.metrics.registry,
             metrics=self.metrics,
-            customer_of=self.identity.customer_of,
+            customer_of=self.identities.index.customer_of,
             intake=self.intake,
             timezone=settings.timezone,
         )
 
     def not_ready(self) -> list[str]:
         """Why this worker cannot serve yet; nothing when it can."""
-        reasons = []
+        reasons = self.identities.not_ready()
         if not self.engine.ready:
             restored = sum(1 for lane in self.engine.lanes.values() if lane.restored)
             lanes = len(self.engine.lanes)

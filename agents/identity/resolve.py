@@ -42,7 +42,8 @@ class IdentityLimits(Struct, frozen=True, kw_only=True):
 
 
 class Resolution(Struct, frozen=True, gc=False):
-    """Whose a record is. `links` are the handles its customer gained by it: publish them.
+    """Whose a record is. `links` are the handles of its customer that are to be published: those it
+    gained by this record, and those it was found by that may not be published yet.
 
     `conflicts` are handles that belong to another customer and were left there; `over_limit` those
     that were not linked because the customer has enough of their kind.
@@ -73,8 +74,7 @@ class IdentityBook(Struct):
                 (linked if self._link(handle, customer) else over_limit).append(handle)
             elif owner != customer and handle_kind(handle) != CONVERSATION:
                 conflicts.append(handle)
-        published = tuple(h for h in linked if handle_kind(h) != CONVERSATION)
-        return Resolution(customer, published, tuple(conflicts), tuple(over_limit))
+        return Resolution(customer, tuple(linked), tuple(conflicts), tuple(over_limit))
 
     def _known(self, handles: Sequence[str]) -> str | None:
         """The customer of the strongest linked handle whom the stronger unlinked ones still fit."""
@@ -112,15 +112,19 @@ class IdentityBook(Struct):
 
 
 def identity_links(
-    resolution: Resolution, handles: Sequence[str], linked_at: datetime
+    resolution: Resolution, handles: Sequence[str], linked_at: datetime, epoch: int = 0
 ) -> list[IdentityLink]:
-    """Return the records for `identity-links.v1`; the evidence is the record's strongest handle."""
+    """Return the links to publish; the evidence is the record's strongest handle.
+
+    `epoch` is the number of the index that made them.
+    """
     return [
         IdentityLink(
             handle=handle,
             customer_id=resolution.customer_id,
             linked_at=linked_at,
             evidence=handles[0],
+            epoch=epoch,
         )
         for handle in resolution.links
     ]

@@ -159,6 +159,17 @@ class RecordBatch:
             raise ValueError(f"a record for {topic} needs a key or a value")
         self.effects.append(Effect(topic, partition, key, value, headers))
 
+    async def publish_now(self, effects: Sequence[Effect]) -> None:
+        """Publish what must be acknowledged before this batch may be folded to its end.
+
+        For what other stores are built on. It is repeated when the batch is folded again, and stays
+        published when the batch comes to nothing. Raises `BatchAbandonedError` where the lane has
+        given the batch up meanwhile, and what the producer raises.
+        """
+        await self.lane.publish(effects)
+        if self.done.done():
+            raise BatchAbandonedError(f"stage {self.stage.name}: the partition went away")
+
     def on_applied(self, callback: Callable[[], None]) -> None:
         """Call back after effects and rows are acknowledged, in batch order; must not raise."""
         self._callbacks.append(callback)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from aiokafka.errors import ConsumerStoppedError, IllegalStateError
 
 from streams.engine import failpoints
-from streams.engine.batch import RecordBatch
+from streams.engine.batch import Effect, RecordBatch
 from streams.engine.changelog import Changelog
 from streams.engine.clients import TopicPartition
 from streams.engine.cutting import cut
@@ -99,6 +99,15 @@ class Lane:
         if self.folding_since is not None:
             since.append(self.folding_since)
         return now - min(since) if since else 0.0
+
+    async def publish(self, effects: Sequence[Effect]) -> None:
+        """Publish effects and wait until they are acknowledged."""
+        await self.engine.writer.publish(effects, self.partition)
+
+    def excuse(self) -> None:
+        """The agent waits for something that makes progress: the watchdog counts from now."""
+        if self.folding_since is not None:
+            self.folding_since = time.monotonic()
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -294,7 +303,7 @@ class Lane:
     ) -> None:
         if before is not None:
             await before  # in order per lane; a failure fails every later batch
-        await self.engine.writer.publish(batch.effects, self.partition)
+        await self.publish(batch.effects)
         failpoints.reached("effects_acked", self.stage.name)
         if self.changelog is not None:
             await self.changelog.write(self.scope, sealed, batch.decoded_rows)

@@ -1,7 +1,7 @@
 """Intake: channel records and commands become customer events, or dead letters with their reason.
 
 Everything is decided by pure functions (`agents.intake`); one question is asked outside, once per
-batch: who the customers are.
+batch: who the customers are (`identities.py`).
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterable
 
 import msgspec
 
-from agents.identity.resolve import Resolution, identity_links
+from agents.identity.resolve import Resolution
 from agents.intake.dead_letters import dead_letter_headers
 from agents.intake.outcomes import Accepted, AcceptedCommand, Rejected, Skipped
 from agents.intake.settings import IntakeSettings
@@ -20,7 +20,7 @@ from schemas.events import CustomerEvent
 from schemas.interaction import Origin
 from streams import topics
 from streams.engine import RecordBatch, SourceRecord
-from streams.identity import IdentityIndex
+from streams.pipeline.identities import Identities, identify
 from streams.pipeline.observer import PipelineObserver
 from streams.pipeline.tables import INTAKE, ONLY
 from streams.pipeline.turn import Turn
@@ -40,7 +40,7 @@ class IntakePipeline:
 
     def __init__(
         self,
-        identity: IdentityIndex,
+        identity: Identities,
         settings: IntakeSettings,
         views: LiveViews,
         observer: PipelineObserver | None = None,
@@ -65,9 +65,7 @@ class IntakePipeline:
             if turn.is_over:
                 await turn.pass_on()
         named = [o for o in outcomes if isinstance(o, Accepted | AcceptedCommand)]
-        found = iter(
-            await self.identity.resolve([o.handles for o in named], [_origin(o) for o in named])
-        )
+        found = iter(await identify(self.identity, batch, named))
         counter = _Counter(batch)
         for record, outcome in zip(batch.records, outcomes, strict=True):
             counter.count(outcome)
@@ -103,18 +101,12 @@ class IntakePipeline:
             customer_id = outcome.customer_id or found.customer_id
             event = given_command(outcome, customer_id, at)
         batch.emit(topics.CUSTOMER_EVENTS, customer_id.encode(), _encode(event))
-        for link in identity_links(found, outcome.handles, at):
-            batch.emit(topics.IDENTITY_LINKS, link.handle.encode(), _encode(link))
         counter.conflicts += len(found.conflicts)
 
     def _reject(self, batch: RecordBatch, record: SourceRecord, rejected: Rejected) -> None:
         origin = Origin(batch.topic, batch.partition, record.offset)
         headers = dead_letter_headers(rejected, record.headers, origin, record.timestamp)
         batch.emit(topics.dead_letters_of(batch.topic), record.key, record.value, headers)
-
-
-def _origin(outcome: Accepted | AcceptedCommand) -> Origin:
-    return outcome.interaction.origin if isinstance(outcome, Accepted) else outcome.origin
 
 
 class _Counter:

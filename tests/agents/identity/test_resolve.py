@@ -62,11 +62,11 @@ def test_more_handles_than_a_person_has_are_not_linked() -> None:
     assert "web:2" not in book.owners
 
 
-def test_a_conversation_neither_conflicts_nor_is_published() -> None:
-    """It only helps records that name nobody."""
+def test_a_conversation_never_conflicts() -> None:
+    """It only helps records that name nobody, and is published for them."""
     book = IdentityBook()
     stranger = book.resolve(["conversation:9"])
-    assert stranger.links == ()
+    assert stranger.links == ("conversation:9",)
     known = book.resolve(["crm:1"])
     assert book.resolve(["crm:1", "conversation:9"]) == Resolution(known.customer_id)
 
@@ -83,9 +83,10 @@ def test_people_who_share_a_conversation_are_not_one_customer() -> None:
 def test_links_are_published_with_their_evidence() -> None:
     """Each new handle is a record with the customer and what proved it."""
     handles = ["crm:1", "phone:1"]
-    links = identity_links(IdentityBook().resolve(handles), handles, RECEIVED_AT)
+    links = identity_links(IdentityBook().resolve(handles), handles, RECEIVED_AT, 7)
     assert [link.handle for link in links] == handles
     assert {link.evidence for link in links} == {"crm:1"}
+    assert {link.epoch for link in links} == {7}
     assert {link.customer_id for link in links} == {customer_id("crm:1")}
 
 

@@ -1,22 +1,20 @@
 """The identity index in Redis or Valkey: whose handles are these, one round trip per batch.
 
-Keys, all with the hash tag `{identity}`, so that a cluster keeps them in one slot and one script
-may touch them all. The index therefore lives on one shard: some 260 bytes a handle, 1 GiB for four
-million. It must not be evicted (`maxmemory-policy noeviction`).
+Keys, all with the hash tag `{identity}`, so that one script may touch them all:
 
-    <prefix>{identity}:<handle>            customer id and the origin of the record that linked it
-    <prefix>{identity}:customer:<id>       hash: its handles, and `#<kind>` counts for the limits
+    <prefix>{identity}:<handle>         customer id, epoch, and the origin of the record that linked
+    <prefix>{identity}:customer:<id>    hash: its handles, and `#<kind>` counts for the limits
+    <prefix>{identity}:#complete        the marker: which epoch, on which server process
+    <prefix>{identity}:#published       hash: source partition -> offset, links up to it are out
+    <prefix>{identity}:#rebuild         hash: who rebuilds the index, and how far that is
 
-The truth is `identity-links.v1`; `restore` rebuilds the index from it. Links of conversations and
-orders are neither published nor restored: they live `CONVERSATION_DAYS` and help records that name
-nobody.
+The index lives on one server: some 270 bytes a handle, 1 GiB for four million. It must not be
+evicted (`maxmemory-policy noeviction`); where something was, it is rebuilt before it answers.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterable, Sequence
-from hashlib import sha1
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
 from redis.asyncio import Redis
@@ -25,20 +23,17 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from agents.identity.resolve import IdentityLimits, Resolution
-from agents.intake.handles import handle_kind
 from agents.intake.ids import NAMESPACE
 from schemas.common import HandleKind
-from schemas.events import IdentityLink
 from schemas.interaction import Origin
-
-CONVERSATION_DAYS = 30
-"""How long a record that names nobody still finds the customer of its conversation or order."""
+from streams.identity import scripts
+from streams.identity.links import CONVERSATION_DAYS
+from streams.identity.restoring import IndexLost
 
 QUESTIONS_PER_CALL = 1_000
 """One script call holds the server for about 10 ms; larger batches are several calls, sent at
 once."""
 
-RESTORE_LINKS = 1_000
 FIRST_PAUSE_SECONDS = 0.1
 LONGEST_PAUSE_SECONDS = 5.0
 
@@ -46,11 +41,18 @@ _ID_CHARS = 36
 _NOBODY = Resolution("")
 _Call = tuple[Any, ...]
 
-_SCRIPT = Path(__file__).with_suffix(".lua").read_text()
-_SCRIPT_SHA = sha1(_SCRIPT.encode(), usedforsecurity=False).hexdigest()
-
-
 log = logging.getLogger(__name__)
+
+
+class Identified(NamedTuple):
+    """The answers for a batch, and the epoch of the index that gave them."""
+
+    epoch: int
+    resolutions: list[Resolution]
+
+
+async def _nobody_rebuilds() -> None:
+    raise IndexLost("the identity index is not complete: a worker has to rebuild it")
 
 
 class _Question(NamedTuple):
@@ -62,7 +64,8 @@ class IdentityIndex:
     """Answers whose handles are, and links new ones.
 
     While the server cannot be reached it waits and asks again, for no answer may be guessed; the
-    worker's watchdog decides when that has taken too long. Other errors go through.
+    worker's watchdog decides when that has taken too long. Where the index is not complete it
+    awaits `rebuild` and asks again. Other errors go through.
     """
 
     def __init__(
@@ -71,9 +74,11 @@ class IdentityIndex:
         prefix: str = "manyi:",
         limits: IdentityLimits | None = None,
         conversation_days: int = CONVERSATION_DAYS,
+        rebuild: Callable[[], Awaitable[None]] = _nobody_rebuilds,
     ) -> None:
         self._client = client
-        self._prefix = f"{prefix}{{identity}}:"
+        self._prefix = scripts.identity_prefix(prefix)
+        self._rebuild = rebuild
         limits = limits or IdentityLimits()
         self._fixed = (
             self._prefix,
@@ -84,16 +89,17 @@ class IdentityIndex:
 
     async def resolve(
         self, handle_sets: Sequence[Sequence[str]], origins: Sequence[Origin] = ()
-    ) -> list[Resolution]:
+    ) -> Identified:
         """Answer for all records of a batch in one round trip, in order.
 
         A record sees the links of those before it. Asked again, after a crash or a lost answer, it
-        is the same answer; with `origins`, where the records stand, the links that their first
-        reading made are reported again as well, for they may not have been published.
+        is the same answer. Links that the answers rest on and that may not be on Kafka yet are in
+        them, whoever made them; publish them and `confirm` before anything else.
 
         Args:
             handle_sets: per record its handles, strongest first; an empty set is nobody's ("").
-            origins: per record where it stands on Kafka; none, or as many as sets.
+            origins: per record where it stands on Kafka; as many as sets. Without, links count as
+                published.
         """
         asked = [
             _Question(tuple(handles), _origin(origins[i]) if origins else "")
@@ -103,30 +109,28 @@ class IdentityIndex:
         parts = [
             asked[i : i + QUESTIONS_PER_CALL] for i in range(0, len(asked), QUESTIONS_PER_CALL)
         ]
-        replies = await self._ask_until_answered([self._call(part) for part in parts])
+        epoch, replies = await self._ask_one_index([self._call(part) for part in parts])
         found = iter(
             resolution
             for part, reply in zip(parts, replies, strict=True)
             for resolution in _resolutions(part, reply)
         )
-        return [next(found) if handles else _NOBODY for handles in handle_sets]
+        return Identified(epoch, [next(found) if handles else _NOBODY for handles in handle_sets])
 
-    async def restore(self, links: AsyncIterable[IdentityLink]) -> int:
-        """Rebuild links from the records of `identity-links.v1`; returns how many were new.
+    async def confirm(self, epoch: int, through: Origin) -> bool:
+        """Say that the links of a partition's records, up to `through`, are on Kafka.
 
-        Existing links stay as they are, so it may run while workers resolve.
+        False where the index that gave them is not in force any more: what comes after it may not
+        have these links, so the batch must be asked again.
         """
-        restored = 0
-        part: list[IdentityLink] = []
-        async for link in links:
-            part.append(link)
-            if len(part) == RESTORE_LINKS:
-                restored += await self._restore(part)
-                part = []
-        return restored + await self._restore(part)
+        place = f"{through.topic}/{through.partition}"
+        args = (self._prefix, epoch, place, through.offset)
+        return bool(await self._patiently(lambda: scripts.CONFIRM.run(self._client, [], *args)))
 
     async def customer_of(self, handle: str) -> str | None:
-        """Return the customer a normalised handle belongs to."""
+        """Return the customer a normalised handle belongs to; IndexLost while nobody can know."""
+        if await scripts.EPOCH.run(self._client, [], self._prefix) is None:
+            raise IndexLost("the identity index is being rebuilt")
         value = await self._client.get(f"{self._prefix}{handle}")
         return None if value is None else _text(value)[:_ID_CHARS]
 
@@ -135,13 +139,23 @@ class IdentityIndex:
         fields = await self._client.hkeys(f"{self._prefix}customer:{customer_id}")
         return [text for text in map(_text, fields) if not text.startswith("#")]
 
-    async def _ask_until_answered(self, calls: Sequence[_Call]) -> list[Any]:
+    async def _ask_one_index(self, calls: Sequence[_Call]) -> tuple[int, list[Any]]:
+        """Ask until all calls are answered by the same index; returns its epoch and the rest."""
+        while True:
+            replies: list[Any] = await self._patiently(lambda: self._ask(calls))
+            if all(replies):
+                epochs = {int(reply[-1]) for reply in replies}
+                if len(epochs) <= 1:
+                    return max(epochs, default=0), [reply[:-1] for reply in replies]
+            await self._rebuild()
+
+    async def _patiently(self, ask: Callable[[], Awaitable[Any]]) -> Any:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await self._ask(calls)
+                return await ask()
             except NoScriptError:  # a new or restarted server; asking twice changes nothing
-                await self._client.script_load(_SCRIPT)
+                await self._client.script_load(scripts.RESOLVE.text)
             except (RedisConnectionError, RedisTimeoutError, BusyLoadingError) as error:
                 log.warning("identity index out of reach, asking again in %.1f s: %s", pause, error)
                 await asyncio.sleep(pause)
@@ -159,23 +173,7 @@ class IdentityIndex:
         prefix = self._prefix
         keys = [prefix + handle for question in questions for handle in question.handles]
         asked = "\n".join(f"{len(handles)}:{origin}" for handles, origin in questions)
-        return (_SCRIPT_SHA, len(keys), *keys, *self._fixed, asked)
-
-    async def _restore(self, links: Sequence[IdentityLink]) -> int:
-        """Set the links that are not there, then count them for their customers' limits."""
-        if not links:
-            return 0
-        async with self._client.pipeline(transaction=False) as pipeline:
-            for link in links:
-                pipeline.set(f"{self._prefix}{link.handle}", link.customer_id, nx=True)
-            created = await pipeline.execute()
-            new = [link for link, was_set in zip(links, created, strict=True) if was_set]
-            for link in new:
-                key = f"{self._prefix}customer:{link.customer_id}"
-                pipeline.hset(key, link.handle, "")
-                pipeline.hincrby(key, f"#{handle_kind(link.handle)}", 1)
-            await pipeline.execute()
-        return len(new)
+        return (scripts.RESOLVE.sha, len(keys), *keys, *self._fixed, asked)
 
 
 def _origin(origin: Origin) -> str:

@@ -6,16 +6,20 @@
 -- ARGV[2]  namespace of customer ids, 16 bytes and "customer\n"
 -- ARGV[3]  seconds a conversation's link lives
 -- ARGV[4]  limits, "crm=3 email=10 ..."
--- ARGV[5]  per question "<handles>:<origin>", joined by newlines
+-- ARGV[5]  per question "<handles>:<topic>/<partition>/<offset>", joined by newlines
 --
--- A handle's value is its customer's id (36 characters) and the origin of the record that linked
--- it. A record read again after a crash thus has its links reported again, to be published again.
+-- A handle's value is "<customer, 36 characters><epoch>|<origin>"; the origin is the record that
+-- linked it, and is empty once restored from Kafka. Until `#published` says that the records of
+-- that partition have their links on Kafka, whoever uses the link has to publish it (again).
 --
--- Returns  customer ids, 36 characters each, in one text;
---          positions in KEYS of handles linked by their own question, of those over a limit, and
---          of those that belong to another customer.
+-- Returns  nothing at all where the index is not complete; else
+--          customer ids, 36 characters each, in one text;
+--          positions in KEYS of handles to be published as their customer's, of those over a limit,
+--          and of those that belong to another customer; the epoch.
 
 local prefix, namespace, lifetime = ARGV[1], ARGV[2], ARGV[3]
+local epoch = epoch_in_force(prefix)
+if not epoch then return false end
 local customers = prefix .. 'customer:'
 local start = #prefix + 1
 local limits = {}
@@ -46,7 +50,20 @@ local function fits(customer, wanted)
   return true
 end
 
+local published = {}
+local function is_published(value)
+  local place, offset = string.match(value, '|(.+)/(%d+)$', 37)
+  if not place then return true end
+  local through = published[place]
+  if not through then
+    through = tonumber(redis.call('HGET', prefix .. '#published', place) or -1)
+    published[place] = through
+  end
+  return tonumber(offset) <= through
+end
+
 local ids, linked, conflicts, over = {}, {}, {}, {}
+local reported = {}
 local first = 1
 for count, origin in string.gmatch(ARGV[5], '(%d+):([^\n]*)') do
   count = tonumber(count)
@@ -71,36 +88,37 @@ for count, origin in string.gmatch(ARGV[5], '(%d+):([^\n]*)') do
   if not customer then
     customer = new_customer(string.sub(KEYS[first], start))
   end
+  local content = customer .. epoch .. '|' .. origin
   for i = 1, count do
     local value, position = values[i], first + i - 1
     local key = KEYS[position]
     if value then
-      local places
       if string.sub(value, 1, 36) ~= customer then
-        places = conflicts
-      elseif string.sub(value, 37) == origin then
-        places = linked
-      end
-      if places and not is_conversation(key) then
-        places[#places + 1] = position
+        if not is_conversation(key) then conflicts[#conflicts + 1] = position end
+      elseif not reported[key] and not is_published(value) then
+        linked[#linked + 1] = position
+        reported[key] = true
       end
     else
       local kind = string.match(key, '^(%a+):', start)
-      if kind == 'conversation' then
-        redis.call('SET', key, customer .. origin, 'EX', lifetime)
+      local limit, had = limits[kind], 0
+      if kind ~= 'conversation' then had = count_of(customer, kind) end
+      if limit and had >= limit then
+        over[#over + 1] = position
       else
-        local limit, had = limits[kind], count_of(customer, kind)
-        if limit and had >= limit then
-          over[#over + 1] = position
+        if kind == 'conversation' then
+          redis.call('SET', key, content, 'EX', lifetime)
         else
-          redis.call('SET', key, customer .. origin)
+          redis.call('SET', key, content)
           redis.call('HSET', customers .. customer, '#' .. kind, had + 1, string.sub(key, start), '')
-          linked[#linked + 1] = position
         end
+        linked[#linked + 1] = position
+        reported[key] = true
       end
     end
   end
   ids[#ids + 1] = customer
   first = first + count
 end
-return {table.concat(ids), table.concat(linked, ' '), table.concat(over, ' '), table.concat(conflicts, ' ')}
+return {table.concat(ids), table.concat(linked, ' '), table.concat(over, ' '),
+  table.concat(conflicts, ' '), epoch}
