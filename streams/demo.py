@@ -149,7 +149,8 @@ async def embedded_worker(
             redis_url=services.redis_url,
             http_port=settings.port,
         )
-        promised = require_policy(policy or settings.policy)
+        settings = replace(settings, policy=policy or settings.policy)
+        promised = require_policy(settings.policy)
         with publish(instance):
             async with running(settings, promised, terminal=terminal) as worker:
                 await until_ready(worker)

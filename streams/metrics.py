@@ -147,6 +147,27 @@ class Metrics:
             "channel",
         )
 
+        # --- the policy --------------------------------------------------------------------------
+        self.policy_reloads = counter(
+            "policy_reloads",
+            "Policy files read: published, in_force, superseded (a newer one is in force) or "
+            "refused (a mistake; what was in force stays).",
+            "outcome",
+        )
+        self.policy_file_ok = gauge(
+            "policy_file_ok",
+            "1 where the policy file last read can be used, 0 where it is refused.",
+        )
+        self.policy_published = gauge(
+            "policy_published_timestamp_seconds", "When the version in force was published."
+        )
+        self.policy_behind = gauge(
+            "policy_partitions_behind", "Own partitions that do not know the version in force yet."
+        )
+        self.policy_reached = counter(
+            "policy_customers_reached", "Customers whose open complaints were judged anew."
+        )
+
         # --- satisfaction ------------------------------------------------------------------------
         self.csat = counter("csat_responses", "CSAT answers, 1 to 5.", "channel", "score")
         self.nps = counter("nps_responses", "NPS answers, 0 to 10.", "channel", "score")

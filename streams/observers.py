@@ -5,6 +5,7 @@ All are called behind the barrier, so a batch that was undone is not counted.
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter
@@ -17,6 +18,7 @@ from streams.identity import IdentityObserver
 from streams.metrics import OTHER, Bounded, Metrics
 from streams.notifier.observer import NotifierObserver
 from streams.pipeline.observer import PipelineObserver
+from streams.policies.observer import PolicyObserver, Reload
 from streams.views.observer import ViewObserver
 
 if TYPE_CHECKING:
@@ -204,6 +206,27 @@ class IdentityMetrics(IdentityObserver):
     def failed(self, reason: str) -> None:
         """A rebuild came to nothing."""
         self._metrics.identity_rebuild_failures.labels(self._reasons(reason)).inc()
+
+
+class PolicyMetrics(PolicyObserver):
+    """Counts what becomes of the policy file, and how far its versions have come."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def reloaded(self, outcome: Reload) -> None:
+        """The file was read."""
+        self._metrics.policy_reloads.labels(outcome.value).inc()
+        self._metrics.policy_file_ok.set(outcome is not Reload.REFUSED)
+
+    def in_force(self, published_at: datetime, partitions_behind: int) -> None:
+        """Which version holds, and where it is not known yet."""
+        self._metrics.policy_published.set(published_at.timestamp())
+        self._metrics.policy_behind.set(partitions_behind)
+
+    def reached(self, customers: int) -> None:
+        """A retroactive version reached customers."""
+        self._metrics.policy_reached.inc(customers)
 
 
 class ViewMetrics(ViewObserver):

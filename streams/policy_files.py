@@ -10,6 +10,7 @@ from pathlib import Path
 
 from agents.complaints.sla.policy_file import check_policy, default_policy, parse_policy
 from agents.complaints.sla.policy_tests import run_policy_tests
+from agents.complaints.sla.versions import version_of
 from agents.complaints.sla.yaml_reader import PolicyError
 from agents.customer.journeys import StepDriver
 from schemas.policy import PolicySet, Problem
@@ -19,10 +20,20 @@ SUFFIXES = (".yaml", ".yml", ".json")
 
 
 def load_policy(path: Path | None) -> PolicySet:
-    """The policy file at `path`, or the built-in one. Raises PolicyError, OSError."""
-    if path is None:
-        return default_policy()
-    return parse_policy(_text(path), str(path), feeds_beside(str(path)))
+    """The policy file at `path`, or the built-in one, as the version that it is: complete in
+    itself, and named by its content. Raises PolicyError, OSError."""
+    return version_of(default_policy()) if path is None else read_policy(path)
+
+
+def read_policy(path: Path, before_feed: Callable[[Path], None] = lambda feed: None) -> PolicySet:
+    """As `load_policy`; `before_feed` is told of every feed before it is read."""
+    beside = feeds_beside(str(path))
+
+    def read_feed(name: str) -> str:
+        before_feed(path.parent / name)
+        return beside(name)
+
+    return version_of(parse_policy(_text(path), str(path), read_feed))
 
 
 def require_policy(path: Path | None) -> PolicySet:

@@ -151,6 +151,10 @@ class Settings:
         "The policy file: calendars, promises, escalations.",
         shown_default="the one that is built in"
     )
+    policy_poll_seconds: int = variable(
+        "MANYI_POLICY_POLL", env.whole_number(1, 86_400), 5, RULES,
+        "How often the policy file is looked at, in seconds; a change is taken over while running."
+    )
     default_region: str | None = variable(
         "MANYI_REGION", env.region, None, RULES,
         "Region of telephone numbers without a country code, such as `CN`.",

@@ -1,4 +1,5 @@
-"""Ctrl-C and SIGTERM: the first asks for an orderly stop, the second ends the process."""
+"""Ctrl-C and SIGTERM: the first asks for an orderly stop, the second ends the process. SIGHUP: read
+the policy file now."""
 
 import asyncio
 import contextlib
@@ -26,3 +27,14 @@ def stop_on_signals(stop: asyncio.Event, say: Callable[[str], None]) -> Iterator
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def reload_on_hangup(reload: Callable[[], None]) -> Iterator[None]:
+    """SIGHUP calls `reload`, as daemons do; without it, it would end the process."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, reload)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -20,6 +20,7 @@ COMPLAINTS = "complaints.v1"
 SLA_ALERTS = "sla-alerts.v1"
 SATISFACTION_SCORES = "satisfaction-scores.v1"
 IDENTITY_LINKS = "identity-links.v1"
+SLA_POLICIES = "sla-policies.v1"
 CONVERSATION_LINKS = "conversation-links.v1"
 INTAKE_CHANGELOG = "manyi.intake.changelog.v1"
 CUSTOMERS_CHANGELOG = "manyi.customers.changelog.v1"
@@ -67,7 +68,8 @@ DEAD_LETTER_TOPICS: tuple[str, ...] = tuple(
 
 
 def topics(partitions: int = PARTITIONS) -> tuple[Topic, ...]:
-    """The whole table. `partitions` holds for every topic but the dead letters, which have one."""
+    """The whole table. `partitions` holds for every topic but the dead letters and the policies,
+    which have one."""
     if partitions < 1:
         raise ValueError(f"partitions must be at least 1, not {partitions}")
     return (
@@ -107,6 +109,15 @@ def topics(partitions: int = PARTITIONS) -> tuple[Topic, ...]:
             partitions=partitions,
             days=90,
             why="a warehouse that was away for a quarter still gets every answer",
+        ),
+        _compacted(
+            SLA_POLICIES,
+            "every version of the policy file; the latest `published_at` is in force",
+            key="digest of the version",
+            record="PolicyPublished",
+            partitions=1,
+            lag_ms=HOUR_MS,
+            why="versions judge for as long as a complaint of their time lives",
         ),
         _compacted(
             IDENTITY_LINKS,

@@ -37,12 +37,14 @@ from streams.observers import (
     IdentityMetrics,
     NotifierMetrics,
     PipelineMetrics,
+    PolicyMetrics,
     ViewMetrics,
 )
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
 from streams.pipeline.intake import IntakePipeline
 from streams.pipeline.tables import CUSTOMERS_STAGE, INTAKE_STAGE
 from streams.pipeline.views import LiveViews
+from streams.policies import PolicyFile, PolicyService, PolicySettings
 from streams.settings import Settings
 from streams.topic_plan import Fit, apply, open_admin
 from streams.topology import Topology, build
@@ -154,7 +156,15 @@ class Worker:
         alerts = notifier_settings(settings, terminal=terminal)
         install(self.app, self._http())
         self.notifier = Notifier(alerts, self.redis, observer=NotifierMetrics(self.metrics))
-        for service in (self.engine, self.identities, self.deadlines, _Views(self)):
+        self.policies = PolicyService(
+            self.engine,
+            settings.kafka_clients(),
+            policy,
+            None if settings.policy is None else PolicyFile(settings.policy),
+            settings=PolicySettings(poll_seconds=settings.policy_poll_seconds),
+            observer=PolicyMetrics(self.metrics),
+        )
+        for service in (self.engine, self.identities, self.deadlines, self.policies, _Views(self)):
             self.app.service(service)
         if settings.alerts and alerts.sends:
             self.app.service(self.notifier)
@@ -165,6 +175,7 @@ class Worker:
             reader=ViewReader(self.redis, settings.redis_prefix),
             publish=self.give_command,
             not_ready=self.not_ready,
+            notes=lambda: self.policies.notes(),
             registry=self.metrics.registry,
             metrics=self.metrics,
             customer_of=self.identities.index.customer_of,
@@ -206,6 +217,7 @@ class Worker:
     async def start(self) -> None:
         """Create what is missing, then start everything in order."""
         await ensure_topics(self.settings)
+        await self.policies.prepare()
         await self.app.start()
 
     async def stop(self) -> None:

@@ -115,8 +115,11 @@ def learn(known: PolicyHistory, event: PolicyEvent) -> tuple[PolicyHistory, list
 
 
 def is_news(known: PolicyHistory, event: PolicyChanged) -> bool:
-    """Whether this version is newer than all a partition knows."""
-    return not known.entries or event.published_at > known.entries[-1].published_at
+    """Whether this version is newer than all a partition knows, and another than the last."""
+    if not known.entries:
+        return True
+    last = known.entries[-1]
+    return event.published_at > last.published_at and event.policy.digest != last.version
 
 
 class Learned:

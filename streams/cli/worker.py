@@ -10,7 +10,7 @@ import uvloop
 from streams.logs import set_up_logging
 from streams.policy_files import require_policy
 from streams.settings import Settings, load_settings
-from streams.signals import stop_on_signals
+from streams.signals import reload_on_hangup, stop_on_signals
 from streams.worker import running
 
 
@@ -26,7 +26,7 @@ def command(port: int | None, policy: Path | None) -> None:
 
     Settings come from the environment (docs/settings.md). Missing topics are created. The worker
     finishes what is in flight before it stops; a second signal ends it at once, and what was not
-    committed is read again.
+    committed is read again. A changed policy file is taken over while it runs, at once on SIGHUP.
     """
     settings = load_settings()
     if port is not None:
@@ -43,4 +43,5 @@ async def _run(settings: Settings) -> None:
     with stop_on_signals(stop, lambda text: click.echo(text, err=True)):
         async with running(settings, policy) as worker:
             click.echo(f"Listening on http://{settings.host}:{settings.port}/", err=True)
-            await worker.wait(stop)
+            with reload_on_hangup(worker.policies.look_now):
+                await worker.wait(stop)

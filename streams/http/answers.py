@@ -54,7 +54,11 @@ class StatsAnswer(Struct, kw_only=True):
 
 
 class Health(Struct, kw_only=True, omit_defaults=True):
-    """Whether the process lives, or the worker is ready; `reasons` why it is not."""
+    """Whether the process lives, or the worker is ready; `reasons` why it is not.
+
+    `notes` is what a person should look at, although the worker is ready: a refused policy file.
+    """
 
     status: str
     reasons: list[str] = []
+    notes: list[str] = []

@@ -162,7 +162,7 @@ class Api:
 
     async def ready(self, args: Args) -> tuple[int, Health]:
         """Whether the worker has its rows and takes part."""
-        reasons = list(self.services.not_ready())
+        reasons, notes = list(self.services.not_ready()), list(self.services.notes())
         if reasons:
-            return 503, Health(status="not_ready", reasons=reasons)
-        return 200, Health(status="ready")
+            return 503, Health(status="not_ready", reasons=reasons, notes=notes)
+        return 200, Health(status="ready", notes=notes)

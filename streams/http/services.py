@@ -22,7 +22,8 @@ class Services:
     """The outside world of the HTTP API; tests bring their own.
 
     `publish` puts a command on `commands.v1` and returns once the broker has it. `not_ready` names
-    the reasons why the worker is not ready; none means that it is. `customer_of` finds the customer
+    the reasons why the worker is not ready; none means that it is. `notes` names what a person
+    should look at although the worker is ready. `customer_of` finds the customer
     of a normalised handle text. `/metrics` exposes `registry`; with `metrics` on it, the open
     complaints of the installation are counted for each scrape.
     """
@@ -30,6 +31,7 @@ class Services:
     reader: ViewReader
     publish: Callable[[Command], Awaitable[None]]
     not_ready: Callable[[], Sequence[str]]
+    notes: Callable[[], Sequence[str]] = tuple
     customer_of: Callable[[str], Awaitable[str | None]] = _nobody
     registry: CollectorRegistry
     metrics: Metrics | None = None

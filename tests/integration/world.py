@@ -82,7 +82,7 @@ async def a_world(
     services: EmbeddedServices, *, policy: Path | None = None, **changes: Any
 ) -> AsyncIterator[World]:
     """A ready worker on these services, and a producer."""
-    settings = settings_for(services, **changes)
+    settings = settings_for(services, policy=policy, **changes)
     async with running(settings, require_policy(policy)) as worker:
         await until_ready(worker)
         producer = AIOKafkaProducer(

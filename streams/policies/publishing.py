@@ -1,0 +1,192 @@
+"""What stands on `sla-policies.v1`, whether a file is news, and publishing it.
+
+The latest `published_at` is in force. Two workers may hold different files for a while, in a
+rolling deployment or because one is behind; then what is *new* wins, and nobody goes back by
+himself: a worker publishes content that was never published, or a change of its file away from
+what is in force. An old file on another worker is neither.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from schemas.customer import PolicyEntry
+from schemas.events import PolicyPublished
+from schemas.policy import PolicySet
+from streams import topics
+from streams.errors import UserError
+
+MAX_POLICY_BYTES = 512 * 1024
+"""A version as JSON, holidays written out. It is copied into every partition's log, and must fit a
+record with room to spare; the example files have 2 to 25 kB."""
+
+POLL_MS = 200
+QUIET_POLLS = 2
+"""Empty polls that end a read: some brokers tell the start of their last batch as the end."""
+READ_SECONDS = 20.0
+"""A topic with some versions is read in well under a second; after this, say that it is not."""
+
+PARTITION = TopicPartition(topics.SLA_POLICIES, 0)
+"""One partition, so that there is one order."""
+
+_decode = msgspec.json.Decoder(PolicyPublished).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Standing(StrEnum):
+    """How a file's version stands to what is published."""
+
+    NEWS = "news"
+    IN_FORCE = "in_force"
+    SUPERSEDED = "superseded"
+
+
+class Published:
+    """The versions on `sla-policies.v1`, each as it was published last."""
+
+    def __init__(self) -> None:
+        self._by_version: dict[str, PolicyPublished] = {}
+
+    def __contains__(self, version: str) -> bool:
+        return version in self._by_version
+
+    def __iter__(self) -> Iterator[PolicyPublished]:
+        """Oldest first."""
+        return iter(sorted(self._by_version.values(), key=_order))
+
+    def take(self, record: PolicyPublished) -> bool:
+        """Note a record; whether it says something new."""
+        version = record.policy.digest
+        known = self._by_version.get(version)
+        if known is not None and known.published_at >= record.published_at:
+            return False
+        self._by_version[version] = record
+        return True
+
+    def read(self, value: bytes | None) -> bool:
+        """Note a record as it stands on the topic; what is none is passed over."""
+        if value is None:
+            return False
+        try:
+            return self.take(_decode(value))
+        except msgspec.MsgspecError:
+            return False
+
+    @property
+    def newest(self) -> PolicyPublished | None:
+        """The version in force."""
+        return max(self._by_version.values(), key=_order, default=None)
+
+    def since(self, known: PolicyEntry | None) -> list[PolicyPublished]:
+        """What came into force after that, oldest first."""
+        if known is None:
+            return list(self)
+        later = [one for one in self if one.published_at > known.published_at]
+        # Two workers may publish one file at one moment: nothing changes the second time.
+        if later and later[0].policy.digest == known.version:
+            del later[0]
+        return later
+
+
+def _order(record: PolicyPublished) -> tuple[datetime, str]:
+    return record.published_at, record.policy.digest
+
+
+def standing(published: Published, version: str, before: str | None = None) -> Standing:
+    """How the version of a file stands, which held `before` until now (None: at the start).
+
+    Content nobody published is news. So is older content, if this file said what is in force and
+    was changed back; a file that never was up to date is only behind.
+    """
+    newest = published.newest
+    if newest is None or version not in published:
+        return Standing.NEWS
+    if newest.policy.digest == version:
+        return Standing.IN_FORCE
+    if before is not None and before != version and newest.policy.digest == before:
+        return Standing.NEWS
+    return Standing.SUPERSEDED
+
+
+def publication(
+    published: Published, policy: PolicySet, by: str, now: datetime | None = None
+) -> PolicyPublished:
+    """The record that puts a version in force: later than all, whatever this machine's clock says.
+
+    Raises UserError where the version is too large.
+    """
+    at = now or datetime.now(UTC)
+    newest = published.newest
+    if newest is not None:
+        at = max(at, newest.published_at + timedelta(milliseconds=1))
+    record = PolicyPublished(policy=policy, published_at=at, published_by=by)
+    size = len(_encode(record))
+    if size > MAX_POLICY_BYTES:
+        raise UserError(
+            f"The policy of {by} takes {size:,} bytes with its holidays written out, more than "
+            f"{MAX_POLICY_BYTES:,}",
+            "Name fewer countries or closures in one file",
+        )
+    return record
+
+
+def record_of(published: PolicyPublished) -> tuple[bytes, bytes]:
+    """Key and value on `sla-policies.v1`."""
+    return published.policy.digest.encode(), _encode(published)
+
+
+async def read_published(clients: Mapping[str, Any]) -> Published:
+    """Every version that is published now; `clients` is what aiokafka needs to connect."""
+    published = Published()
+    async with reader(clients) as consumer:
+        started = time.monotonic()
+        end = (await consumer.end_offsets([PARTITION]))[PARTITION]
+        quiet = 0
+        while quiet < QUIET_POLLS:
+            records = (await consumer.getmany(timeout_ms=POLL_MS)).get(PARTITION, ())
+            for record in records:
+                published.read(record.value)
+            behind = await consumer.position(PARTITION) < end
+            quiet = 0 if records or behind else quiet + 1
+            if behind and time.monotonic() - started > READ_SECONDS:
+                raise UserError(
+                    f"{topics.SLA_POLICIES} cannot be read to its end ({end})", "Look at the broker"
+                )
+    return published
+
+
+async def publish_policy(
+    clients: Mapping[str, Any], policy: PolicySet, by: str, published: Published
+) -> PolicyPublished:
+    """Put a version in force; returns once the broker has it."""
+    record = publication(published, policy, by)
+    key, value = record_of(record)
+    async with AIOKafkaProducer(**clients, acks="all") as producer:
+        await producer.send_and_wait(topics.SLA_POLICIES, value, key, partition=0)
+    published.take(record)
+    return record
+
+
+@asynccontextmanager
+async def reader(clients: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
+    """A consumer of the topic from its beginning, in no group."""
+    consumer = AIOKafkaConsumer(
+        **clients,
+        client_id="manyi-policies",
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+    )
+    await consumer.start()
+    try:
+        consumer.assign([PARTITION])
+        yield consumer
+    finally:
+        await consumer.stop()
