@@ -32,6 +32,7 @@ from streams.pipeline.tables import (
     SATISFACTION,
 )
 from streams.settings import Settings
+from streams.topic_plan import partitions_of
 
 READ_TOPICS = (topics.CUSTOMER_EVENTS, topics.COMPLAINTS, topics.SLA_ALERTS)
 SHOWN = 10
@@ -91,9 +92,10 @@ async def audit(settings: Settings, rulebook: Rulebook, progress: Progress) -> A
     report = Audit()
     async with _reader(settings) as reader:
         due = []
-        # All at once and first: later the client knows only the topics it is assigned to.
-        await reader.topics()
-        counts = {name: len(reader.partitions_for_topic(name) or ()) for name in READ_TOPICS}
+        found = await partitions_of(settings.kafka_clients(), *READ_TOPICS)
+        if missing := [name for name in READ_TOPICS if name not in found]:
+            raise AuditError(f"the broker has no topic {' and no '.join(missing)}")
+        counts = {name: len(numbers) for name, numbers in found.items()}
         for partition in range(counts[topics.CUSTOMER_EVENTS]):
             found, expected = await _audit_partition(reader, partition, rulebook, progress)
             report.partitions.append(found)

@@ -17,6 +17,7 @@ from msgspec import Struct
 from schemas import limits
 from schemas.rejection import DeadLetterHeader
 from streams.errors import ExitCode, UserError
+from streams.topic_plan import partitions_of
 from streams.topics import CUSTOMER_EVENTS, DEAD_LETTER_TOPICS, dead_letters_of
 
 OURS = frozenset(header.value for header in DeadLetterHeader)
@@ -135,12 +136,11 @@ async def read(kafka: Mapping[str, Any], selection: Selection) -> AsyncIterator[
     )
     await consumer.start()
     try:
-        present = await consumer.topics()
+        found = await partitions_of(kafka, *selection.topics)
         partitions = [
             TopicPartition(topic, partition)
             for topic in selection.topics
-            if topic in present
-            for partition in sorted(consumer.partitions_for_topic(topic) or ())
+            for partition in found.get(topic, ())
         ]
         for partition in partitions:
             async for letter in _read_partition(consumer, partition, selection):

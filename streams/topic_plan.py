@@ -213,6 +213,25 @@ def _is_fault(line: TopicFit) -> bool:
     )
 
 
+async def partitions_of(options: Mapping[str, Any], *names: str) -> dict[str, list[int]]:
+    """The partition numbers of topics, of those that exist; `options` as for `open_admin`.
+
+    Asked of the broker: a consumer of aiokafka knows only the topics it is assigned to.
+    """
+    admin = await open_admin(options)
+    try:
+        found = (
+            await admin.describe_topics()
+        )  # of all: some brokers make up what they are asked for
+    finally:
+        await admin.close()
+    return {
+        topic["topic"]: sorted(part["partition"] for part in topic["partitions"])
+        for topic in found
+        if topic["topic"] in names and not topic["error_code"]
+    }
+
+
 async def open_admin(options: Mapping[str, Any]) -> AIOKafkaAdminClient:
     """A started admin client; `options` are aiokafka's connection arguments; close it yourself."""
     admin = AIOKafkaAdminClient(**options)

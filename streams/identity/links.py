@@ -14,6 +14,7 @@ from schemas.events import IdentityLink
 from streams import topics
 from streams.engine import Effect
 from streams.identity.restoring import Link
+from streams.topic_plan import partitions_of
 
 CONVERSATION_DAYS = 30
 """How long a record that names nobody still finds the customer of its conversation or order."""
@@ -74,7 +75,7 @@ async def read_links(
     )
     await reader.start()
     try:
-        ends = await _assign(reader)
+        ends = await _assign(reader, clients)
         moved_at, quiet = time.monotonic(), 0
         while True:
             behind = [tp for tp, end in ends.items() if await reader.position(tp) < end]
@@ -95,15 +96,13 @@ async def read_links(
         await reader.stop()
 
 
-async def _assign(reader: AIOKafkaConsumer) -> dict[TopicPartition, int]:
+async def _assign(
+    reader: AIOKafkaConsumer, clients: Mapping[str, Any]
+) -> dict[TopicPartition, int]:
     """All partitions from their beginning; returns where they end now."""
-    await reader.topics()  # all at once and first: later it knows only what it is assigned to
     names = (topics.IDENTITY_LINKS, topics.CONVERSATION_LINKS)
-    tps = [
-        TopicPartition(name, number)
-        for name in names
-        for number in sorted(reader.partitions_for_topic(name) or ())
-    ]
+    found = await partitions_of(clients, *names)
+    tps = [TopicPartition(name, number) for name in names for number in found.get(name, ())]
     if {tp.topic for tp in tps} != set(names):
         raise KafkaError(f"the broker lacks {' or '.join(names)}: manyi topics apply")
     reader.assign(tps)

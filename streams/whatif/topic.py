@@ -14,6 +14,7 @@ from schemas.policy import PolicySet
 from streams import topics
 from streams.errors import UserError
 from streams.settings import Settings
+from streams.topic_plan import partitions_of
 from streams.whatif.histories import Histories
 from streams.whatif.sources import EVENTS_A_STEP, History, Tell, history_of
 
@@ -43,11 +44,9 @@ async def read_topic(settings: Settings, policy_set: PolicySet, tell: Tell) -> H
         enable_auto_commit=False,
         max_partition_fetch_bytes=16 << 20,
     ) as reader:
-        await reader.topics()
         published: dict[str, Complaint] = {}
-        # Both now: once it is assigned something, the client knows nothing else.
-        tps = _partitions(reader, topics.CUSTOMER_EVENTS)
-        said = _partitions(reader, topics.COMPLAINTS)
+        tps = await _partitions(settings, topics.CUSTOMER_EVENTS)
+        said = await _partitions(settings, topics.COMPLAINTS)
         begin = await reader.beginning_offsets(tps)
         if any(begin.values()):
             notes.append("The log no longer reaches back to its beginning: what is older is not in")
@@ -74,11 +73,11 @@ async def read_topic(settings: Settings, policy_set: PolicySet, tell: Tell) -> H
     return history
 
 
-def _partitions(reader: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
-    numbers = reader.partitions_for_topic(topic)
+async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:
+    numbers = (await partitions_of(settings.kafka_clients(), topic)).get(topic)
     if not numbers:
         raise UserError(f"The broker has no topic {topic}", "Create the topics: manyi topics apply")
-    return [TopicPartition(topic, number) for number in sorted(numbers)]
+    return [TopicPartition(topic, number) for number in numbers]
 
 
 async def _read(reader: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> AsyncIterator[Any]:
