@@ -44,14 +44,14 @@ class TimeRange(msgspec.Struct, frozen=True, array_like=True):
     closes: int
 
 
-class HolidaySource(msgspec.Struct, frozen=True):
+class HolidaySource(msgspec.Struct, frozen=True, omit_defaults=True):
     """Public holidays of a country, optionally of one of its regions (`holidays` package codes)."""
 
     country: str
     region: str | None = None
 
 
-class HolidayDays(msgspec.Struct, frozen=True):
+class HolidayDays(msgspec.Struct, frozen=True, omit_defaults=True):
     """Holidays written out: days off, and days worked in return, each in order.
 
     A published version carries them, so that it means the same wherever it is read, whatever the
@@ -69,7 +69,7 @@ class DateSpan(msgspec.Struct, frozen=True, array_like=True):
     last: dt.date
 
 
-class Calendar(msgspec.Struct, frozen=True, kw_only=True):
+class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """When time counts.
 
     `timezone` is an IANA name, `customer`, or None for the file's. `weekly` has seven entries,
@@ -87,14 +87,14 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     """What `holidays` stands for, once written out; None: the package is asked."""
 
 
-class Limit(msgspec.Struct, frozen=True):
+class Limit(msgspec.Struct, frozen=True, omit_defaults=True):
     """How long a promise may take: counted seconds, or whole working days; exactly one is set."""
 
     seconds: int | None = None
     working_days: int | None = None
 
 
-class Warn(msgspec.Struct, frozen=True):
+class Warn(msgspec.Struct, frozen=True, omit_defaults=True):
     """A warning: at a share of the limit, or some counted seconds before due; one of the two."""
 
     name: str
@@ -105,7 +105,7 @@ class Warn(msgspec.Struct, frozen=True):
 DEFAULT_WARNINGS = (Warn("50%", percent=50.0), Warn("80%", percent=80.0))
 
 
-class Escalation(msgspec.Struct, frozen=True):
+class Escalation(msgspec.Struct, frozen=True, omit_defaults=True):
     """Whom to call, how many wall-clock seconds after the breach, and how often again."""
 
     after_seconds: int
@@ -113,7 +113,7 @@ class Escalation(msgspec.Struct, frozen=True):
     repeat_seconds: int | None = None
 
 
-class Promise(msgspec.Struct, frozen=True, kw_only=True):
+class Promise(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One target of one policy. `pause_while` None: every reason for a pause stops the clock.
 
     Of `hand_over` a policy may make several promises, the first that matches holds: `from_teams` is
@@ -140,7 +140,7 @@ class Condition(msgspec.Struct, frozen=True):
     values: tuple[str, ...]
 
 
-class Policy(msgspec.Struct, frozen=True, kw_only=True):
+class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The promises that hold where every condition of `when` holds."""
 
     name: str
@@ -149,7 +149,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     bot_replies_count: bool = False
 
 
-class PolicySet(msgspec.Struct, frozen=True, kw_only=True):
+class PolicySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A whole policy file. `digest` names its content: clocks say which text judged them.
 
     `retroactive`: complaints that are open when this version is published are judged by it, too.
