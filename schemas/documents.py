@@ -19,7 +19,15 @@ from schemas.chat import ChatRecord
 from schemas.command import Command, CommandGiven
 from schemas.complaint import Complaint
 from schemas.email import EmailRecord
-from schemas.events import CustomersMerged, DeadlineReached, IdentityLink
+from schemas.events import (
+    CustomersMerged,
+    DeadlineReached,
+    IdentityLink,
+    PolicyChanged,
+    PolicyPublished,
+    PolicyReached,
+    PolicySettled,
+)
 from schemas.interaction import Interaction
 from schemas.phone import PhoneRecord
 from schemas.rejection import DeadLetterHeader, RejectReason
@@ -43,6 +51,7 @@ class Topic(NamedTuple):
     actions: tuple[str, ...]
     compacted: bool = False
     days: int | None = 14
+    partitions: int = PARTITIONS
 
     def configuration(self) -> dict[str, Any]:
         """Return Kafka's own settings of the topic."""
@@ -78,10 +87,28 @@ TOPICS: tuple[Topic, ...] = (
     Topic(
         "customer-events.v1",
         "The one log per customer; the field `type` tells its records apart.",
-        (Interaction, CommandGiven, DeadlineReached, CustomersMerged),
+        (
+            Interaction,
+            CommandGiven,
+            DeadlineReached,
+            CustomersMerged,
+            PolicyChanged,
+            PolicyReached,
+            PolicySettled,
+        ),
         "customer_id",
         ("send", "receive"),
         days=90,
+    ),
+    Topic(
+        "sla-policies.v1",
+        "Every version of the policy file; the latest `published_at` is in force.",
+        (PolicyPublished,),
+        "digest of the version",
+        ("send", "receive"),
+        compacted=True,
+        days=None,
+        partitions=1,
     ),
     Topic(
         "complaints.v1",
@@ -199,7 +226,7 @@ def _channel(topic: Topic) -> dict[str, Any]:
         "bindings": {
             "kafka": {
                 "topic": topic.name,
-                "partitions": PARTITIONS,
+                "partitions": topic.partitions,
                 "topicConfiguration": topic.configuration(),
                 "bindingVersion": "0.5.0",
             }

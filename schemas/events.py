@@ -7,7 +7,6 @@ from schemas.common import Instant
 from schemas.interaction import Interaction
 from schemas.policy import PolicySet
 
-
 POLICY_KEY = b"policy"
 """Key of what is about a partition as a whole; no customer has such an id."""
 

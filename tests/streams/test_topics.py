@@ -21,7 +21,7 @@ DAY_MS = 86_400_000
 def test_names_are_unique_and_versioned() -> None:
     """A topic is named once and carries its version, dead letters that of their topic."""
     names = [line.name for line in topics()]
-    assert len(names) == len(set(names)) == 18
+    assert len(names) == len(set(names)) == 20
     assert all(name.removesuffix(".dlq").endswith(".v1") for name in names)
 
 
