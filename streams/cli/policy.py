@@ -1,5 +1,6 @@
-"""`manyi policy`: check policy files, test them with journeys, show what they promise."""
+"""`manyi policy`: check policy files, test them, show what they promise, put them in force."""
 
+import importlib
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 @click.group("policy", short_help="Check a policy file, test it with journeys")
 def command() -> None:
-    """Check policy files, test them with journeys, show what they promise.
+    """Check policy files, test them with journeys, show what they promise, put them in force.
 
     The file is documented in docs/policy.md; editors complete it with
     docs/schemas/policy.schema.json.
@@ -81,3 +82,22 @@ def show(policy: Path | None) -> None:
     """Show what is promised to whom, in words."""
     console = wide_console()
     console.print(draw_policy(require_policy(policy), str(policy) if policy else "built in"))
+
+
+@command.command("publish")
+@click.argument("file", type=FILE)
+def publish(file: Path) -> ExitCode:
+    """Put FILE in force, now and for every worker.
+
+    A worker does this by itself when its file changes. By hand it is for going back to an older
+    version, and for workers that have no file. Complaints that are open keep their promise, unless
+    the file says `retroactive: true`.
+    """
+    importlib.import_module("streams.cli.policy_versions").publish(require_policy(file), file)
+    return ExitCode.OK
+
+
+@command.command("versions")
+def versions() -> None:
+    """List every version that was ever in force, the newest first."""
+    importlib.import_module("streams.cli.policy_versions").show_versions()

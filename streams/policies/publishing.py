@@ -8,6 +8,7 @@ what is in force. An old file on another worker is neither.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -31,6 +32,8 @@ record with room to spare; the example files have 2 to 25 kB."""
 POLL_MS = 200
 QUIET_POLLS = 2
 """Empty polls that end a read: some brokers tell the start of their last batch as the end."""
+FIND_TRIES, FIND_PAUSE_SECONDS = 15, 0.2
+"""Brokers tell each other of a new topic within a second or so."""
 READ_SECONDS = 20.0
 """A topic with some versions is read in well under a second; after this, say that it is not."""
 
@@ -177,7 +180,7 @@ async def publish_policy(
 
 @asynccontextmanager
 async def reader(clients: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer of the topic from its beginning, in no group."""
+    """A consumer of the topic from its beginning, in no group. Raises UserError without a topic."""
     consumer = AIOKafkaConsumer(
         **clients,
         client_id="manyi-policies",
@@ -186,6 +189,16 @@ async def reader(clients: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
     )
     await consumer.start()
     try:
+        # Before anything is assigned: then it knows nothing else. A new topic is told of late.
+        for _ in range(FIND_TRIES):
+            if topics.SLA_POLICIES in await consumer.topics():
+                break
+            await asyncio.sleep(FIND_PAUSE_SECONDS)
+        else:
+            raise UserError(
+                f"The broker has no topic {topics.SLA_POLICIES}",
+                "A worker creates it, or: manyi topics apply",
+            )
         consumer.assign([PARTITION])
         yield consumer
     finally:

@@ -117,7 +117,6 @@ class PolicyService(mode.Service):
         self.published = await read_published(self._clients)
         await self._offer(self._policy, before=None)
         async with reader(self._clients) as consumer:
-            await consumer.topics()
             numbers = consumer.partitions_for_topic(topics.CUSTOMER_EVENTS) or ()
             ends = await consumer.end_offsets(
                 [TopicPartition(topics.CUSTOMER_EVENTS, number) for number in sorted(numbers)]
