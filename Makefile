@@ -25,6 +25,10 @@ demo: $(STAMP) ## broker, store, worker, simulated traffic and the wallboard, on
 test: $(STAMP) ## all tests on the embedded broker; PYTEST_ARGS="-k clock" narrows them
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 
+.PHONY: seeds
+seeds: $(STAMP) ## simulated workers, faults drawn from seeds; SEEDS_ARGS="--seeds 5000 --start 100"
+	@$(BIN)/python -m tests.simulation $(SEEDS_ARGS)
+
 .PHONY: check
 check: format lint types imports tidy ## everything that reads the code without running it
 

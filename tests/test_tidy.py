@@ -38,6 +38,7 @@ TESTS_OF_THEIR_OWN = {
     "integration": "a whole worker on the embedded servers",
     "journeys": "timelines through all rules at once",
     "engine": "streams/engine could stand alone, and its tests with it",
+    "simulation": "whole workers on invented time and an invented cluster, drawn from seeds",
 }
 """Folder of tests/ that mirrors no package -> what it is about."""
 

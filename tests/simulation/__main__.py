@@ -1,0 +1,133 @@
+"""`python -m tests.simulation`: many seeds, or one with its story.
+
+    python -m tests.simulation --seeds 1000            # seeds 0 to 999 on all cores
+    python -m tests.simulation --seeds 1000 --start 5000
+    python -m tests.simulation --seed 4711 --trace     # one run, event by event
+    python -m tests.simulation --seeds 200 --hole commit_first   # a bug put back on purpose
+
+Ends with status 1 when a seed fails, and prints the command that runs it again.
+"""
+
+import argparse
+import gc
+import logging
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+from tests.simulation.holes import HOLES, hole_open
+from tests.simulation.run import Outcome, run_seed, stage_set
+
+CHUNK = 20
+"""Seeds a process takes at a time; between them it collects garbage."""
+SHOWN = 10
+"""Failing seeds that are told of."""
+
+
+def run_seeds(seeds: Iterable[int], hole: str = "") -> list[Outcome]:
+    """Run these seeds in this process."""
+    logging.disable(logging.CRITICAL)
+    gc.disable()
+    try:
+        with stage_set() as clocks, hole_open(hole):
+            return [run_seed(seed, clocks) for seed in seeds]
+    finally:
+        gc.enable()
+        gc.collect()
+        logging.disable(logging.NOTSET)
+
+
+def _chunk(arguments: tuple[list[int], str]) -> list[Outcome]:
+    return run_seeds(*arguments)
+
+
+def _outcomes(seeds: range, hole: str, jobs: int) -> Iterator[Outcome]:
+    chunks = [(list(seeds[at : at + CHUNK]), hole) for at in range(0, len(seeds), CHUNK)]
+    if jobs == 1:
+        for chunk in chunks:
+            yield from _chunk(chunk)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("fork")) as pool:
+        try:
+            for outcomes in pool.map(_chunk, chunks):
+                yield from outcomes
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _one(seed: int, hole: str, trace: bool) -> int:
+    if not trace:
+        logging.disable(logging.CRITICAL)
+    logging.basicConfig(level=logging.ERROR, format="%(message).300s", stream=sys.stdout)
+    with stage_set() as clocks, hole_open(hole):
+        outcome = run_seed(seed, clocks, keep_trace=trace)
+    for line in outcome.lines:
+        print(line)
+    print(f"digest {outcome.digest}, {outcome.callbacks} callbacks in {outcome.seconds:.1f} s")
+    for problem in outcome.problems:
+        print(f"WRONG: {problem}")
+    return 1 if outcome.problems else 0
+
+
+def _many(seeds: range, hole: str, jobs: int, only_first: bool) -> int:
+    started = time.monotonic()
+    done = 0
+    faults: Counter[str] = Counter()
+    failed: list[Outcome] = []
+    totals: Counter[str] = Counter()
+    for outcome in _outcomes(seeds, hole, jobs):
+        done += 1
+        faults += outcome.faults
+        for name in ("records", "rebalances", "replays", "mended", "callbacks", "seconds"):
+            totals[name] += getattr(outcome, name)
+        if outcome.problems:
+            failed.append(outcome)
+            if len(failed) <= SHOWN:
+                _tell(outcome, hole)
+            if only_first:
+                break
+    elapsed = time.monotonic() - started
+    print(
+        f"{done} seeds from {seeds.start} in {elapsed:.1f} s "
+        f"({done / elapsed * 60:.0f} a minute on {jobs} cores), {len(failed)} failed"
+    )
+    print(
+        f"{totals['records']} records, {totals['rebalances']} rebalances, {totals['replays']} "
+        f"records replayed, {totals['mended']} rows mended, {totals['seconds'] / 3600:.1f} h of "
+        "invented time"
+    )
+    print("faults: " + ", ".join(f"{count} {kind}" for kind, count in sorted(faults.items())))
+    return 1 if failed else 0
+
+
+def _tell(outcome: Outcome, hole: str) -> None:
+    print(f"seed {outcome.seed} FAILED after {dict(outcome.faults)}")
+    for problem in outcome.problems[:3]:
+        print(f"    {problem[:300]}")
+    more = f" --hole {hole}" if hole else ""
+    print(f"    again: python -m tests.simulation --seed {outcome.seed} --trace{more}")
+
+
+def main() -> int:
+    """Read the command line and run."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--seeds", type=int, default=1_000, help="how many")
+    parser.add_argument("--start", type=int, default=0, help="the first one")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--trace", action="store_true", help="print what happens (with --seed)")
+    parser.add_argument("--hole", default="", choices=["", *HOLES], help="put a bug back")
+    parser.add_argument("--first", action="store_true", help="end with the first failing seed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    asked = parser.parse_args()
+    if asked.seed is not None:
+        return _one(asked.seed, asked.hole, asked.trace)
+    return _many(range(asked.start, asked.start + asked.seeds), asked.hole, asked.jobs, asked.first)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,135 @@
+"""Negative controls: bugs put back on purpose, to see that the simulation finds them."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from streams.deadlines import DeadlineService
+from streams.engine.changelog import Changelog
+from streams.engine.lane import Lane
+from streams.engine.rows import LaneRows
+from tests.simulation.oracle import Durable
+
+__all__ = ["HOLES", "hole_open"]
+
+
+def _commit_first(patch: Callable[[type, str, Any], None]) -> None:
+    """Commit a batch before its effects and rows are acknowledged, as auto-commit would."""
+    proper = Lane._barrier
+
+    async def barrier(
+        self: Lane, batch: Any, sealed: Any, row_bytes: int, before: "asyncio.Task[None] | None"
+    ) -> None:
+        self.engine.release_offset(self, batch.applied + 1)
+        await self.engine.commit()
+        await proper(self, batch, sealed, row_bytes, before)
+
+    patch(Lane, "_barrier", barrier)
+    # The bystander that sees every commit would tell at once; the consequences must tell, too.
+    patch(Durable, "committed", lambda self, tp, offset: None)
+
+
+def _rows_first(patch: Callable[[type, str, Any], None]) -> None:
+    """Log the rows of a batch before its effects are acknowledged."""
+    proper = Lane._barrier
+
+    async def barrier(
+        self: Lane, batch: Any, sealed: Any, row_bytes: int, before: "asyncio.Task[None] | None"
+    ) -> None:
+        if before is not None:
+            await before
+        assert self.changelog is not None
+        await self.changelog.write(self.scope, sealed, batch.decoded_rows)
+        await proper(self, batch, sealed, row_bytes, None)
+
+    patch(Lane, "_barrier", barrier)
+
+
+def _swap_first(patch: Callable[[type, str, Any], None]) -> None:
+    """Swap rows in and let the offset go before the changelog has acknowledged them."""
+
+    async def write(self: Changelog, scope: bytes, sealed: Any, decoded: Any) -> None:
+        if sealed:
+            self.lanes[scope].apply(sealed, decoded, 0)
+            asyncio.get_running_loop().create_task(self._append_in_turn(scope, sealed))  # type: ignore[attr-defined]
+
+    async def append_in_turn(self: Changelog, scope: bytes, sealed: Any) -> None:
+        async with self._writing:
+            await self._append((scope + key, row) for key, row in sealed.items())
+
+    patch(Changelog, "_append_in_turn", append_in_turn)
+    patch(Changelog, "write", write)
+    patch(Durable, "committed", lambda self, tp, offset: None)
+
+
+def _no_replay_guard(patch: Callable[[type, str, Any], None]) -> None:
+    """Fold replayed records again."""
+    patch(Lane, "_without_replays", lambda self, records: (records, 0))
+
+
+def _last_wins(patch: Callable[[type, str, Any], None]) -> None:
+    """Restore the last record of a key instead of the newest."""
+    proper: Any = LaneRows.merge
+
+    def merge(self: Any, key: Any, *rest: Any) -> Any:
+        self.sealed.pop(key, None)
+        return proper(self, key, *rest)
+
+    patch(LaneRows, "merge", merge)
+
+
+def _no_mending(patch: Callable[[type, str, Any], None]) -> None:
+    """Do not notice what a former owner writes to the changelog."""
+
+    def note_foreign(self: Changelog, until: int) -> None:
+        """Look away."""
+
+    async def audit(self: Changelog, end: int) -> None:
+        """Look away."""
+
+    patch(Changelog, "_note_foreign", note_foreign)
+    patch(Changelog, "audit", audit)
+
+
+def _eager_deadlines(patch: Callable[[type, str, Any], None]) -> None:
+    """Fire by the wall clock alone, whatever waits to be read."""
+
+    async def read_through(self: DeadlineService) -> None:
+        for tracker in self._lanes.values():
+            tracker.through_ms = self._clock_ms()
+
+    patch(DeadlineService, "_read_through", read_through)
+
+
+HOLES: dict[str, Callable[[Callable[[type, str, Any], None]], None]] = {
+    "commit_first": _commit_first,
+    "rows_first": _rows_first,
+    "swap_first": _swap_first,
+    "no_replay_guard": _no_replay_guard,
+    "last_wins": _last_wins,
+    "no_mending": _no_mending,
+    "eager_deadlines": _eager_deadlines,
+}
+"""Name -> what it breaks."""
+
+
+@contextmanager
+def hole_open(name: str) -> Iterator[None]:
+    """Break something for a while; "" breaks nothing, an unknown name is a KeyError."""
+    undo: list[tuple[type, str, Any]] = []
+
+    def patch(owner: type, attribute: str, value: Any) -> None:
+        undo.append((owner, attribute, owner.__dict__.get(attribute)))
+        setattr(owner, attribute, value)
+
+    if name:
+        HOLES[name](patch)
+    try:
+        yield
+    finally:
+        for owner, attribute, value in reversed(undo):
+            if value is None:
+                delattr(owner, attribute)
+            else:
+                setattr(owner, attribute, value)
