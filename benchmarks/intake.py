@@ -18,7 +18,7 @@ from schemas.codec import decode_channel_record
 from schemas.common import Channel
 from schemas.interaction import Origin
 from streams.embedded import EmbeddedServices
-from streams.identity import IdentityIndex
+from streams.identity import IdentityIndex, Restoring
 
 EVENTS = 20_000
 ROUNDS = 7
@@ -78,6 +78,9 @@ async def measure_identity(url: str, records: dict[Channel, list[Record]]) -> No
     sets = [o.handles for o in outcomes if isinstance(o, Accepted)][:CALL]
     handles = sum(map(len, sets))
     client = Redis.from_url(url)
+    empty = Restoring(client, "benchmark:")
+    await empty.begin()
+    await empty.finish(1)
     index = IdentityIndex(client, "benchmark:")
     print(f"identity: {len(sets)} records a call, {handles} handles")
     for name in ("first call", *(f"known, {n + 1}" for n in range(3))):

@@ -1,6 +1,7 @@
 """Links on Kafka: publishing them, and reading all of them back."""
 
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
@@ -9,7 +10,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from agents.intake.handles import CONVERSATION, handle_kind
+from agents.intake.handles import CONVERSATION, STRENGTH, handle_kind
 from schemas.events import IdentityLink
 from streams import topics
 from streams.engine import Effect
@@ -36,6 +37,7 @@ FENCE_KEY = b"#epoch"
 """Key of the record whose offset is the number of an epoch; it has no value, so readers of links
 see a deletion of something they never had."""
 
+_CUSTOMER_ID = re.compile(r"[0-9a-f-]{36}").fullmatch
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(IdentityLink).decode
 
@@ -123,6 +125,8 @@ def _links(records: Sequence[Any], now_seconds: float) -> list[Link]:
             link = _decode(record.value)
         except msgspec.MsgspecError:
             continue  # not written by manyi: it cannot be anybody's identity
+        if not _CUSTOMER_ID(link.customer_id) or handle_kind(link.handle) not in STRENGTH:
+            continue
         seconds = 0
         if record.topic == topics.CONVERSATION_LINKS:
             # Redis counted from when the link was made, a moment before it was published.

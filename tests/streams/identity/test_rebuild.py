@@ -155,6 +155,7 @@ async def test_a_rebuilt_index_equals_the_lost_one(
             handle=st.sampled_from(["crm:1", "email:a", "phone:1"]),
             customer_id=st.sampled_from(["a" * 36, "b" * 36]),
             epoch=st.integers(0, 3),
+            seconds=st.just(0),
         ),
         max_size=12,
     ),
