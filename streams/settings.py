@@ -128,6 +128,18 @@ class Settings:
         "Where a worker may write files. It keeps no state there.",
         shown_default="a temporary directory"
     )
+    state_store: str = variable(
+        "MANYI_STATE_STORE", env.one_of("memory", "rocksdb"), "memory", WORKER,
+        "Where rows are kept beside Kafka: `memory`, or `rocksdb` for state larger than memory."
+    )
+    state_dir: Path | None = variable(
+        "MANYI_STATE_DIR", env.directory, None, WORKER,
+        "Directory for RocksDB, best on a fast disk that outlives a restart."
+    )
+    accept_missing_rows: bool = variable(
+        "MANYI_ACCEPT_MISSING_ROWS", env.switch, False, WORKER,
+        "`on` starts although a changelog has lost rows, and says so. See operations."
+    )
     log_level: str = variable(
         "MANYI_LOG_LEVEL", env.one_of("debug", "info", "warning", "error"), "info", WORKER,
         "`debug`, `info`, `warning` or `error`."
@@ -306,6 +318,8 @@ def _disagreements(values: Mapping[str, Any], environ: Mapping[str, str]) -> lis
         problems.append(f"KAFKA_SSL_… is set, but {protocol} ignores it; choose SSL or SASL_SSL")
     if "ssl_keyfile" in values and "ssl_certfile" not in values:
         problems.append("KAFKA_SSL_KEYFILE is set without KAFKA_SSL_CERTFILE")
+    if ("state_dir" in values) != (values.get("state_store") == "rocksdb"):
+        problems.append("MANYI_STATE_STORE=rocksdb and MANYI_STATE_DIR go together")
     if "webhook_secret" in values and "webhook_url" not in values:
         problems.append("MANYI_WEBHOOK_SECRET is set without MANYI_WEBHOOK_URL")
     return problems

@@ -26,7 +26,7 @@ from schemas.policy import PolicySet
 from streams import topics
 from streams.app import create_app
 from streams.deadlines import DeadlineService
-from streams.engine import Effect, EngineSettings
+from streams.engine import ConfigurationError, Effect, EngineSettings, require_rocksdb
 from streams.errors import UserError
 from streams.http import Services, install
 from streams.identity import IdentityService
@@ -73,6 +73,12 @@ def engine_settings(settings: Settings) -> EngineSettings:
             "idempotent": False,
             "exact_end_offsets": False,
         }
+    if settings.state_store == "rocksdb":
+        try:
+            require_rocksdb()
+        except ConfigurationError as error:
+            raise UserError(str(error), "docs/operations.md tells what it is good for") from error
+        limits |= {"state_store": "rocksdb", "state_dir": str(settings.state_dir)}
     return EngineSettings(
         bootstrap_servers=settings.bootstrap_servers,
         group_id=settings.group,
@@ -80,6 +86,7 @@ def engine_settings(settings: Settings) -> EngineSettings:
         security=settings.kafka_security(),
         group_instance_id=settings.instance_id,
         max_records=settings.max_records,
+        accept_missing_rows=settings.accept_missing_rows,
         **limits,
     )
 

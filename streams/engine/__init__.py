@@ -11,7 +11,8 @@ partition, and every effect of that fold was published at least once with the sa
 
 The package knows Kafka (aiokafka), `mode.Service` and msgspec, and nothing of what it carries. How
 it works is told where it happens: the barrier in `lane.py`, restore and foreign writers in
-`changelog.py`, taking and letting go of lanes in `ownership.py`, life and death in `engine.py`.
+`changelog.py`, rows on disk in `rocks.py` and `kept.py`, taking and letting go of lanes in
+`ownership.py`, life and death in `engine.py`.
 """
 
 from streams.engine.batch import Effect, RecordBatch
@@ -24,6 +25,7 @@ from streams.engine.errors import (
     EngineError,
     LaneStalledError,
     RecordTooLargeError,
+    RowsMissingError,
     RowTooLargeError,
     SourceRewoundError,
 )
@@ -31,6 +33,7 @@ from streams.engine.lane import Lane
 from streams.engine.observer import EngineObserver, LaneListener
 from streams.engine.partitioning import partition_of
 from streams.engine.progress import Progress
+from streams.engine.rocks import require_rocksdb
 from streams.engine.settings import EngineSettings
 from streams.engine.stage import BatchChannel, SourceRecord, Stage, Table
 from streams.engine.wakeups import Wakeups
@@ -52,6 +55,7 @@ __all__ = [
     "RecordBatch",
     "RecordTooLargeError",
     "RowTooLargeError",
+    "RowsMissingError",
     "SourceRecord",
     "SourceRewoundError",
     "Stage",
@@ -59,4 +63,5 @@ __all__ = [
     "TopicPartition",
     "Wakeups",
     "partition_of",
+    "require_rocksdb",
 ]

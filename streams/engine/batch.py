@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypeVar
 
 import msgspec
 
-from streams.engine.envelope import NEVER, header
+from streams.engine.envelope import HEADER_BYTES, NEVER, header
 from streams.engine.errors import BatchAbandonedError, EngineError, RecordTooLargeError
 from streams.engine.stage import SourceRecord, Stage, Table
 
@@ -126,14 +126,17 @@ class RecordBatch:
         """Stage a row; `wake_at_ms` is when the deadline service shall wake this key."""
         full_key = table.prefix + key
         self._rows[full_key] = row
-        self._wakes[full_key] = NEVER if wake_at_ms is None else wake_at_ms
+        if wake_at_ms is not None:
+            self._wakes[full_key] = wake_at_ms
+        elif self._wakes:
+            self._wakes.pop(full_key, None)
 
     def delete(self, table: Table[Any], key: bytes) -> None:
         """Stage the removal of a row; without effect when there is none."""
         if self.get(table, key) is not None:
             full_key = table.prefix + key
             self._rows[full_key] = None
-            self._wakes[full_key] = NEVER
+            self._wakes.pop(full_key, None)
 
     # --- effects ---------------------------------------------------------------------------------
 
@@ -221,13 +224,14 @@ class RecordBatch:
             raise EngineError(
                 f"stage {self.stage.name} has no table with prefix {bytes(unknown)!r}: declare it"
             )
-        applied, wakes, encode = self.applied, self._wakes, _encode_row
+        applied, encode = self.applied, _encode_row
         asleep = header(applied, NEVER)
-        sealed: dict[bytes, bytes] = {}
-        for key, row in self._rows.items():
-            wake = wakes[key]
-            body = b"" if row is None else encode(row)
-            sealed[key] = (asleep if wake == NEVER else header(applied, wake)) + body
+        sealed = {
+            key: asleep if row is None else asleep + encode(row) for key, row in self._rows.items()
+        }
+        for key, wake in self._wakes.items():
+            if wake != NEVER:
+                sealed[key] = header(applied, wake) + sealed[key][HEADER_BYTES:]
         return sealed
 
     @property

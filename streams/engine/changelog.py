@@ -8,19 +8,25 @@ paused and does not know yet. Nothing fences that, so:
 - every acknowledgement tells where our batch landed, and the auditor asks for the end when we are
   idle. A range that is not ours is read, and rows of ours that were overwritten are written again,
   so that the *last* record per key is right as well before compaction removes the others.
+
+Every batch says how many live rows its lane has with it. A complete restore that ends with the
+same batch must find as many, or the changelog has lost some: it was cut, or given a retention.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from streams.engine.clients import TopicPartition
 from streams.engine.envelope import applied_of, is_deleted
-from streams.engine.errors import ChangelogStalledError
+from streams.engine.errors import ChangelogStalledError, RowsMissingError
+from streams.engine.kept import KeptStores
 from streams.engine.observer import EngineObserver
-from streams.engine.rows import LaneRows
+from streams.engine.rows import ROWS_HEADER, LaneRows
 from streams.engine.settings import EngineSettings
+from streams.engine.shelves import Shelves, UntrustedStoreError
 from streams.engine.writer import Writer
 
 __all__ = ["Changelog"]
@@ -29,6 +35,8 @@ _STUCK_SECONDS: Final = (
     1.0  # no progress for so long: ask for the end again, the log may be shorter
 )
 _GIVE_UP_SECONDS: Final = 60.0  # no progress for so long: somebody must look at the broker
+
+log = logging.getLogger(__name__)
 
 
 class Changelog:
@@ -41,6 +49,7 @@ class Changelog:
         writer: Writer,
         reader_of: Callable[[EngineSettings], Any],
         observer: EngineObserver,
+        shelves: Shelves | None = None,
     ) -> None:
         self.tp = tp
         self.lanes: dict[bytes, LaneRows] = {}
@@ -55,32 +64,71 @@ class Changelog:
         self._writer = writer
         self._reader_of = reader_of
         self._observer = observer
+        self._stores = KeptStores(tp, self.lanes, shelves)
+
+    def close(self) -> None:
+        """Let go of the rows' stores; nothing is written here any more."""
+        self._stores.close()
 
     # --- restore ---------------------------------------------------------------------------------
 
     async def restore(self) -> None:
-        """Read on from `read_to` to the end and write again what a stale owner overwrote."""
+        """Read on from `read_to` to the end and write again what a stale owner overwrote.
+
+        Raises `RowsMissingError` when the changelog has lost rows.
+        """
         started = time.perf_counter()
-        overwritten: set[tuple[bytes, bytes]] = set()
-
-        def take(key: bytes, value: bytes | None, timestamp_ms: int) -> None:
-            if (found := self._find(key)) is None:
-                return
-            scope, rows, row_key = found
-            if rows.merge(row_key, value, timestamp_ms):
-                overwritten.discard((scope, row_key))
-            else:
-                overwritten.add((scope, row_key))
-
-        records, self.read_to = await self._read(self.read_to, None, take)
+        if (start := self._stores.open()) is not None:
+            self.read_to = start
+        stale: dict[bytes, set[bytes]] = {scope: set() for scope in self.lanes}
+        try:
+            records = await self._restore(stale)
+        except UntrustedStoreError as doubt:
+            self._stores.distrust(doubt)
+            self.read_to = 0
+            stale = {scope: set() for scope in self.lanes}
+            records = await self._restore(stale)
         alive = 0
-        for rows in self.lanes.values():
+        for scope, rows in self.lanes.items():
             rows.wakeups.start_over()
             alive += len(rows.sealed)
-        if overwritten:
-            await self._write_again(overwritten)
+            self._refuse_missing_rows(scope, rows)
+        if any(stale.values()):
+            await self._write_again(
+                (scope, key) for scope, keys in stale.items() for key in sorted(keys)
+            )
         seconds = time.perf_counter() - started
         self._observer.restored(self.tp.topic, self.tp.partition, records, alive, seconds)
+
+    async def _restore(self, stale: dict[bytes, set[bytes]]) -> int:
+        """Read to the end; returns how many records."""
+
+        def take(records: Sequence[Any]) -> None:
+            for scope, ours in self._by_scope(records).items():
+                self._stores.look(scope, ours)
+                self.lanes[scope].merge(ours, len(scope), stale[scope])
+            self._stores.keep(records[-1].offset + 1)
+
+        records, self.read_to = await self._read(self.read_to, None, take)
+        self._stores.restored(self.read_to)
+        return records
+
+    def _refuse_missing_rows(self, scope: bytes, rows: LaneRows) -> None:
+        if not (missing := rows.missing()):
+            return
+        said = rows.promise.rows if rows.promise else 0
+        problem = (
+            f"{self.tp.topic}/{self.tp.partition}"
+            + (f" ({scope[1:].decode()})" if scope else "")
+            + f": the newest batch speaks of {said} rows, the changelog has {said - missing}. "
+            "Records were removed from it: is its cleanup.policy something else than compact, was "
+            "it cut? Restore the topic from a copy; or stop all workers, delete it, create it "
+            "anew and set the group back to where the source topics begin, so that all rows are "
+            "folded again"
+        )
+        if not self._settings.accept_missing_rows:
+            raise RowsMissingError(problem + ". accept_missing_rows goes on without them")
+        log.error("%s. Going on without them, as the settings say", problem)
 
     # --- writing ---------------------------------------------------------------------------------
 
@@ -94,14 +142,22 @@ class Changelog:
         if not sealed:
             return
         async with self._writing:
+            rows = self.lanes[scope]
             await self._append(
-                ((scope + key, row) for key, row in sealed.items()) if scope else sealed.items()
+                ((scope + key, row) for key, row in sealed.items()) if scope else sealed.items(),
+                [(ROWS_HEADER, b"%d" % rows.count_with(sealed))],
             )
-            self.lanes[scope].apply(sealed, decoded, int(time.time() * 1000))
+            mark = self._stores.mark_after(scope, sealed, self.read_to, clean=self.clean)
+            rows.apply(sealed, decoded, int(time.time() * 1000), mark)
 
-    async def _append(self, pairs: Iterable[tuple[bytes, bytes | None]]) -> None:
+    async def _append(
+        self,
+        pairs: Iterable[tuple[bytes, bytes | None]],
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> None:
         """Append under the lock and note what lies between our last batch and this one."""
-        base, count = await self._writer.log_rows(self.tp.topic, self.tp.partition, pairs)
+        tp = self.tp
+        base, count = await self._writer.log_rows(tp.topic, tp.partition, pairs, headers)
         self._note_foreign(base)
         self.read_to = base + count
 
@@ -117,6 +173,8 @@ class Changelog:
         if not self._writing.locked() and end > self.read_to:
             self._note_foreign(end)
             self.read_to = end
+            self._stores.spoil()
+        self._stores.touch()
         while self._foreign:
             await self._mend(*self._foreign[0])
             self._foreign.pop(0)  # only now: what could not be read is tried again
@@ -126,17 +184,19 @@ class Changelog:
         overwritten: set[tuple[bytes, bytes]] = set()
         ours = 0
 
-        def compare(key: bytes, value: bytes | None, _timestamp_ms: int) -> None:
+        def compare(records: Sequence[Any]) -> None:
             nonlocal ours
-            if (found := self._find(key)) is None:
-                return  # a lane of another worker that shares this partition
-            ours += 1
-            scope, rows, row_key = found
-            mine = rows.sealed.get(row_key)
-            if mine is not None and (
-                not is_deleted(mine) if value is None else applied_of(value) < applied_of(mine)
-            ):
-                overwritten.add((scope, row_key))
+            for scope, found in self._by_scope(records).items():
+                ours += len(found)
+                rows = self.lanes[scope].sealed
+                for record in found:
+                    key, value = (record.key or b"")[len(scope) :], record.value
+                    if (mine := rows.get(key)) is not None and (
+                        not is_deleted(mine)
+                        if value is None
+                        else applied_of(value) < applied_of(mine)
+                    ):
+                        overwritten.add((scope, key))
 
         await self._read(start, stop, compare)
         if overwritten:
@@ -170,22 +230,27 @@ class Changelog:
                 await self._append((scope + key, None) for key in keys)
                 for key in keys:
                     rows.forget(key)
+                self._stores.flush(scope)
 
     # --- reading ---------------------------------------------------------------------------------
 
-    def _find(self, key: bytes) -> tuple[bytes, LaneRows, bytes] | None:
-        """The lane a changelog key belongs to: (scope, its rows, the key without scope)."""
-        if (rows := self.lanes.get(b"")) is not None:
-            return b"", rows, key
-        scope = key[: key[0] + 1] if key else b""
-        rows = self.lanes.get(scope)
-        return None if rows is None else (scope, rows, key[len(scope) :])
+    def _by_scope(self, records: Sequence[Any]) -> Mapping[bytes, Sequence[Any]]:
+        """The records of our lanes, lane by lane; others share the partition."""
+        if b"" in self.lanes:
+            return {b"": records}
+        found: dict[bytes, list[Any]] = {}
+        for record in records:
+            key = record.key or b""
+            scope = key[: key[0] + 1] if key else b""
+            if scope in self.lanes:
+                found.setdefault(scope, []).append(record)
+        return found
 
     async def _read(
         self,
         start: int,
         stop: int | None,
-        take: Callable[[bytes, bytes | None, int], None],
+        take: Callable[[Sequence[Any]], None],
     ) -> tuple[int, int]:
         """Read `[start, stop)`, or to the end there is now; returns (records, offset after them).
 
@@ -199,26 +264,30 @@ class Changelog:
             reader.assign([tp])
             begin = (await reader.beginning_offsets([tp]))[tp]
             end = stop if stop is not None else (await reader.end_offsets([tp]))[tp]
+            self._stores.begins(start, begin)
             position = max(start, begin)
             reader.seek(tp, position)
             moved_at, exact = loop.time(), stop is not None
-            while position < end:
+            looked = exact or self._settings.exact_end_offsets
+            while position < end or not looked:
                 got = await reader.getmany(
                     tp, timeout_ms=200, max_records=self._settings.restore_records
                 )
                 if not exact and (mark := reader.highwater(tp)) is not None:
                     # Some brokers (Tansu) give the start of the last batch as the end of the log;
                     # what a fetch says is right everywhere.
-                    end, exact = max(end, mark), True
-                for record in got.get(tp, ()):
-                    if stop is not None and record.offset >= stop:
-                        break
-                    take(record.key or b"", record.value, record.timestamp)
-                    records += 1
+                    end, exact, looked = max(end, mark), True, True
+                found: Sequence[Any] = got.get(tp, ())
+                if found and stop is not None and found[-1].offset >= stop:
+                    found = [record for record in found if record.offset < stop]
+                if found:
+                    take(found)
+                    records += len(found)
                 before, position = position, await reader.position(tp)
                 if position != before:
                     moved_at = loop.time()
                 elif (stuck := loop.time() - moved_at) > _STUCK_SECONDS:
+                    looked = True
                     end = min(end, (await reader.end_offsets([tp]))[tp])
                     if stuck > _GIVE_UP_SECONDS:
                         raise ChangelogStalledError(

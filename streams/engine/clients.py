@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaConnectionError
 
 from streams.engine.assignor import by_topic_assignor
 from streams.engine.errors import ConfigurationError
+from streams.engine.lean import LeanConsumer
 from streams.engine.settings import EngineSettings
 
 __all__ = [
@@ -90,7 +91,7 @@ def build_producer(settings: EngineSettings) -> Any:
 
 def build_consumer(settings: EngineSettings) -> Any:
     """The member of the consumer group."""
-    return AIOKafkaConsumer(
+    return LeanConsumer(
         group_id=settings.group_id,
         group_instance_id=settings.group_instance_id,
         enable_auto_commit=False,
@@ -107,7 +108,7 @@ def build_consumer(settings: EngineSettings) -> Any:
 
 def build_reader(settings: EngineSettings) -> Any:
     """A consumer outside the group that reads changelogs in bulk."""
-    return AIOKafkaConsumer(
+    return LeanConsumer(
         auto_offset_reset="earliest",  # a "latest" in flight while we seek would win: 0 records
         enable_auto_commit=False,
         max_partition_fetch_bytes=settings.max_request_bytes,

@@ -34,6 +34,7 @@ from streams.engine.offsets import Offsets
 from streams.engine.ownership import OwnedLanes
 from streams.engine.progress import Progress
 from streams.engine.settings import EngineSettings
+from streams.engine.shelves import Shelves
 from streams.engine.stage import Stage
 from streams.engine.writer import Writer
 
@@ -146,6 +147,7 @@ class Engine(mode.Service):
         self.writer = Writer(self.producer, settings, self.lease, partitions)
         self.consumer = build_consumer(settings)
         await start_patiently("the consumer", self.consumer.start, settings.start_seconds)
+        await self._open_shelves()
         self.progress = Progress(settings, self.consumer, self.admin, partitions, self.lanes)
         self._connected = True
         self._tune_gc()
@@ -154,6 +156,12 @@ class Engine(mode.Service):
         self.consumer.subscribe(
             list(self.stage_of), listener=Rebalanced(self._on_revoked, self._on_assigned)
         )
+
+    async def _open_shelves(self) -> None:
+        if self.settings.state_store != "memory":
+            cluster = (await self.admin.describe_cluster()).get("cluster_id") or ""
+            self._owned.shelves = shelves = Shelves(self.settings, cluster)
+            await asyncio.to_thread(shelves.clean)
 
     def _open_channels(self) -> None:
         """Faust keeps channels shut until its own recovery is done, which never runs here.
@@ -169,6 +177,7 @@ class Engine(mode.Service):
         self._closing = True
         self._guard.stop()
         await self._release_lanes()
+        self._owned.close()
         for client in (self.consumer, self.producer, self.admin):
             if client is None:
                 continue

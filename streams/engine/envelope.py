@@ -13,6 +13,7 @@ from struct import Struct
 from typing import Final
 
 __all__ = [
+    "APPLIED_BYTES",
     "HEADER_BYTES",
     "NEVER",
     "NEW_ROW",
@@ -29,14 +30,15 @@ NEVER: Final = -1
 """The wake-up time of a row nobody wants to be woken about."""
 
 _HEADER = Struct(">qq")
-_WAKE = Struct(">q")
+_INTEGER = Struct(">q")
 HEADER_BYTES: Final = _HEADER.size
+APPLIED_BYTES: Final = slice(0, 8)
+"""Where the applied offset stands: offsets compare as bytes, for they are never negative."""
 WAKE_BYTES: Final = slice(8, 16)
 """Where the wake-up time stands: two rows can be compared without unpacking either."""
 
 _pack = _HEADER.pack
-_unpack = _HEADER.unpack_from
-_unpack_wake = _WAKE.unpack_from
+_unpack_integer = _INTEGER.unpack_from
 
 
 def seal(applied: int, wake_at_ms: int, body: bytes) -> bytes:
@@ -55,13 +57,13 @@ def header(applied: int, wake_at_ms: int) -> bytes:
 
 def applied_of(sealed: bytes) -> int:
     """The source offset this row has applied."""
-    applied: int = _unpack(sealed)[0]
+    applied: int = _unpack_integer(sealed)[0]
     return applied
 
 
 def wake_of(sealed: bytes) -> int:
     """When to wake this key, epoch milliseconds, or `NEVER`."""
-    wake: int = _unpack_wake(sealed, 8)[0]
+    wake: int = _unpack_integer(sealed, 8)[0]
     return wake
 
 

@@ -8,6 +8,7 @@ __all__ = [
     "LaneStalledError",
     "RecordTooLargeError",
     "RowTooLargeError",
+    "RowsMissingError",
     "SourceRewoundError",
 ]
 
@@ -26,6 +27,10 @@ class RecordTooLargeError(EngineError):
 
 class RowTooLargeError(EngineError):
     """The rows of one source record do not fit into one changelog record batch."""
+
+
+class RowsMissingError(EngineError):
+    """A changelog has lost rows that had been acknowledged; going on would fold onto holes."""
 
 
 class SourceRewoundError(EngineError):

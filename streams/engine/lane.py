@@ -21,8 +21,8 @@ from streams.engine.batch import Effect, RecordBatch
 from streams.engine.changelog import Changelog
 from streams.engine.clients import TopicPartition
 from streams.engine.cutting import cut
-from streams.engine.errors import RowTooLargeError, SourceRewoundError
-from streams.engine.rows import LaneRows
+from streams.engine.errors import RowsMissingError, RowTooLargeError, SourceRewoundError
+from streams.engine.rows import LaneRows, guard_row
 from streams.engine.stage import SourceRecord, Stage, Table
 from streams.engine.wakeups import Wakeups
 
@@ -154,8 +154,42 @@ class Lane:
         consumer = self.engine.consumer
         self.next_offset = self._fetched_to = await consumer.position(self.tp)
         await self._refuse_a_rewound_source()
-        if await consumer.committed(self.tp) is None:
-            self.engine.release_offset(self, self.next_offset)
+        committed = await consumer.committed(self.tp)
+        if committed is None:
+            await self._pass(self.next_offset)
+        elif self.changelog is not None and committed > self.applied + 1:
+            await self._go_back(committed)
+
+    async def _pass(self, offset: int) -> None:
+        """Commit that nothing below `offset` is left to do, and log it, so that `applied` says so.
+
+        Whatever is committed is in the changelog before: a restore that finds less has lost rows.
+        """
+        if self.changelog is not None and offset > self.applied + 1:
+            await self.changelog.write(self.scope, guard_row(offset - 1), {})
+        self.engine.release_offset(self, offset)
+
+    async def _go_back(self, committed: int) -> None:
+        """The changelog lacks what was committed: fold it again, if the source still has it."""
+        lacking, consumer = self.applied + 1, self.engine.consumer
+        begins = (await consumer.beginning_offsets([self.tp]))[self.tp]
+        problem = (
+            f"{self.topic}/{self.partition} was committed up to offset {committed}, but the rows "
+            f"of stage {self.stage.name} only know it up to {lacking}: {self.stage.changelog} lost "
+            "its end, or was created anew"
+        )
+        if begins > lacking:
+            problem += f", and the source begins at {begins}: offsets in between are gone. "
+            if not self.engine.settings.accept_missing_rows:
+                raise RowsMissingError(
+                    f"{problem}Restore the changelog or the source from a copy; "
+                    "accept_missing_rows goes on with what there is"
+                )
+            log.error("%sGoing on without them, as the settings say", problem)
+        else:
+            log.error("%s. Folding from %d again", problem, lacking)
+        consumer.seek(self.tp, max(begins, lacking))
+        self.next_offset = self._fetched_to = max(begins, lacking)
 
     async def _refuse_a_rewound_source(self) -> None:
         """A source created anew would have its records taken for replays, silently."""
@@ -208,7 +242,7 @@ class Lane:
         position = await self.engine.consumer.position(self.tp)
         if position > self.next_offset:
             self.next_offset = self._fetched_to = position
-            self.engine.release_offset(self, position)
+            await self._pass(position)
 
     # --- fold ------------------------------------------------------------------------------------
 
@@ -249,6 +283,8 @@ class Lane:
         await self._deliver(batch)
         await batch.done
         sealed = batch.seal_rows()
+        if not sealed and self.changelog is not None:
+            sealed = guard_row(batch.applied)
         row_bytes = sum(map(len, sealed.values())) + sum(map(len, sealed)) + 64 * len(sealed)
         if row_bytes > self.engine.settings.changelog_batch_bytes:
             if len(records) == 1:

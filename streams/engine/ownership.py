@@ -1,13 +1,15 @@
 """The lanes a worker owns at the moment, and the changelogs their rows are in."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from streams.engine.changelog import Changelog
 from streams.engine.clients import TopicPartition, build_reader
+from streams.engine.decoded import DecodedBudget
 from streams.engine.lane import Lane
 from streams.engine.rows import LaneRows
+from streams.engine.shelves import Shelves
 
 if TYPE_CHECKING:
     from streams.engine.engine import Engine
@@ -25,6 +27,9 @@ class OwnedLanes:
         self._kept: dict[TopicPartition, Changelog] = {}
         self._restores: dict[TopicPartition, asyncio.Task[None]] = {}
         self._restoring = asyncio.Semaphore(engine.settings.restoring_lanes)
+        self._decoded = DecodedBudget(engine.settings.decoded_rows)
+        self.shelves: Shelves | None = None
+        """Where rows on disk are; None keeps them in memory."""
 
     # --- take ------------------------------------------------------------------------------------
 
@@ -40,17 +45,19 @@ class OwnedLanes:
                 scopes.setdefault(log_tp, set()).add(stage.scope_of(tp.topic))
         for log_tp, wanted in scopes.items():
             before = kept.get(log_tp)
-            if before is None or before.lanes.keys() != wanted:
-                before = Changelog(
-                    log_tp, engine.settings, engine.writer, build_reader, engine.observer
-                )
-            self.changelogs[log_tp] = before
+            if before is not None and before.lanes.keys() == wanted:
+                self.changelogs[log_tp] = kept.pop(log_tp)
+                continue
+            self.changelogs[log_tp] = Changelog(
+                log_tp, engine.settings, engine.writer, build_reader, engine.observer, self.shelves
+            )
+        _close(kept.values())
         for tp in assigned:
             self.lanes[tp] = self._new_lane(tp)
 
     def _new_lane(self, tp: TopicPartition) -> Lane:
         engine = self._engine
-        stage, fresh = engine.stage_of[tp.topic], LaneRows(engine.settings.decoded_rows)
+        stage, fresh = engine.stage_of[tp.topic], LaneRows(self._decoded)
         if stage.changelog is None:
             return Lane(engine, stage, tp, None, fresh)
         changelog = self.changelogs[TopicPartition(stage.changelog, tp.partition)]
@@ -100,6 +107,12 @@ class OwnedLanes:
         self._kept = {
             tp: each for tp, each in changelogs.items() if each.clean and tp not in spoilt
         }
+        _close(each for tp, each in changelogs.items() if tp not in self._kept)
+
+    def close(self) -> None:
+        """Let go of kept rows: there is no next assignment."""
+        _close(self._kept.values())
+        self._kept = {}
 
     def audited(self) -> list[Changelog]:
         """The changelogs whose lanes have their rows and work."""
@@ -110,3 +123,8 @@ class OwnedLanes:
                 if lane.changelog is not None and lane.restored and not lane.stopping
             }.values()
         )
+
+
+def _close(changelogs: Iterable[Changelog]) -> None:
+    for each in changelogs:
+        each.close()

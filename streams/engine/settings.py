@@ -54,7 +54,7 @@ class EngineSettings:
     fetch_wait_seconds: float = 0.1
     """How long the broker may hold a fetch that finds nothing."""
     decoded_rows: int = 20_000
-    """Decoded rows a lane remembers (twice that at most); the rest stay bytes."""
+    """Decoded rows all lanes remember together (twice that at most); idle keys are bytes only."""
 
     # --- writing ---------------------------------------------------------------------------------
     idempotent: bool = True
@@ -84,6 +84,16 @@ class EngineSettings:
     """How often finished offsets are committed: the replay after a crash is at most this old."""
     audit_seconds: float = 2.0
     """How often changelogs are looked at for foreign writes; far below `min.compaction.lag.ms`."""
+    state_store: Literal["memory", "rocksdb"] = "memory"
+    """Where rows are kept beside their changelog; RocksDB for state larger than memory."""
+    state_dir: str | None = None
+    """Directory for RocksDB; workers of one machine may share it."""
+    state_keep_seconds: float = 20 * 3600.0
+    """Rows on disk not in use for longer are read anew: below `deleted_row_seconds`, after which
+    the changelog may have forgotten deletions."""
+    accept_missing_rows: bool = False
+    """Go on, with a warning, although a changelog has lost rows. Off: the worker says so and stops.
+    """
     restoring_lanes: int = 2
     """Changelog partitions read at the same time: more stall the event loop."""
     restore_records: int = 5_000
@@ -129,6 +139,14 @@ class EngineSettings:
         for name in ("max_records", "depth", "restoring_lanes", "restore_records", "decoded_rows"):
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1")
+
+        if self.state_store == "rocksdb" and self.state_dir is None:
+            raise ConfigurationError("state_store rocksdb needs a state_dir")
+        if self.state_keep_seconds >= self.deleted_row_seconds and self.state_store == "rocksdb":
+            raise ConfigurationError(
+                f"state_keep_seconds ({self.state_keep_seconds}) must be below "
+                f"deleted_row_seconds ({self.deleted_row_seconds}), or deleted rows come back"
+            )
 
     @property
     def lease(self) -> float:

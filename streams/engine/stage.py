@@ -62,6 +62,8 @@ class Table(Generic[R]):
         """Refuse a prefix that is not one byte."""
         if len(self.prefix) != 1:
             raise ConfigurationError(f"table {self.name}: prefix must be 1 byte: {self.prefix!r}")
+        if self.prefix == b"\0":
+            raise ConfigurationError(f"table {self.name}: prefix 0 is the engine's own")
 
     @cached_property
     def decoder(self) -> "msgspec.msgpack.Decoder[R]":

@@ -5,13 +5,21 @@ entry that no longer matches its row is dropped when it comes up, or when stale 
 the live ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 from heapq import heapify, heappop, heappush
-from typing import Final
+from typing import Final, Protocol
 
 from streams.engine.envelope import NEVER, wake_of
 
 __all__ = ["Wakeups"]
+
+
+class _Rows(Protocol):
+    """Sealed rows by key: the truth."""
+
+    def get(self, key: bytes, /) -> bytes | None:
+        """The row, or None."""
+
 
 _SLACK: Final = (
     1_024  # stale entries that never cause a rebuild: small lanes are not worth the scan
@@ -21,10 +29,11 @@ _SLACK: Final = (
 class Wakeups:
     """The wake-up times of one lane, earliest first; each (key, time) comes out once."""
 
-    __slots__ = ("_heap", "_limit", "_rows", "_taken")
+    __slots__ = ("_heap", "_limit", "_rows", "_taken", "_wakes")
 
-    def __init__(self, rows: Mapping[bytes, bytes]) -> None:
-        self._rows = rows  # sealed rows by key: the truth
+    def __init__(self, rows: _Rows, wakes: Callable[[], Iterable[tuple[int, bytes]]]) -> None:
+        self._rows = rows
+        self._wakes = wakes  # (time, key) of all rows that have one, anew
         self._heap: list[tuple[int, bytes]] = []
         self._taken: dict[bytes, int] = {}  # came out, and the row still says the same
         self._limit = _SLACK
@@ -32,6 +41,11 @@ class Wakeups:
     def __len__(self) -> int:
         """Entries, stale ones included."""
         return len(self._heap)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no row has a wake-up time."""
+        return not (self._heap or self._taken)
 
     def start_over(self) -> None:
         """Forget what was taken, too: the lane was restored, somebody else may have been here."""
@@ -41,11 +55,7 @@ class Wakeups:
     def rebuild(self) -> None:
         """Collect the times anew from the rows: too many entries are stale."""
         taken = self._taken
-        self._heap = [
-            (wake, key)
-            for key, row in self._rows.items()
-            if (wake := wake_of(row)) != NEVER and taken.get(key) != wake
-        ]
+        self._heap = [(wake, key) for wake, key in self._wakes() if taken.get(key) != wake]
         heapify(self._heap)
         self._limit = 2 * len(self._heap) + _SLACK
 

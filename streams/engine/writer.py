@@ -59,21 +59,30 @@ class Writer:
             return answer
 
     async def log_rows(
-        self, topic: str, partition: int, rows: Iterable[tuple[bytes, bytes | None]]
+        self,
+        topic: str,
+        partition: int,
+        rows: Iterable[tuple[bytes, bytes | None]],
+        headers: Sequence[tuple[str, bytes]] = (),
     ) -> tuple[int, int]:
-        """Append rows as one record batch; returns (base offset, number of rows).
+        """Append rows as one record batch, `headers` on its first record.
 
-        Raises `RowTooLargeError` when they do not fit.
+        Returns (base offset, number of rows). Raises `RowTooLargeError` when they do not fit.
         """
         self._lease.check()
         limit = self._settings.changelog_batch_bytes
         batch = self._producer.create_batch()
+        append, marked, plain = batch.append, list(headers), list[tuple[str, bytes]]()
+        fits = True
         for key, value in rows:
-            appended = batch.append(key=key, value=value, timestamp=None)
-            if appended is None or batch.size() > limit:
-                raise RowTooLargeError(
-                    f"rows for {topic} do not fit into one record batch of {limit} bytes"
-                )
+            fits = append(key=key, value=value, timestamp=None, headers=marked) is not None
+            if not fits:
+                break
+            marked = plain
+        if not fits or batch.size() > limit:
+            raise RowTooLargeError(
+                f"rows for {topic} do not fit into one record batch of {limit} bytes"
+            )
         batch.close()
         count = batch.record_count()
         answer = await self._send(batch, topic, partition)

@@ -70,12 +70,16 @@ class Log:
     reported_end: int | None = None
     """What the broker answers when asked for the end; None is the truth."""
 
-    def append(self, pairs: Iterable[tuple[bytes | None, bytes | None]]) -> int:
-        """Append one record batch; returns its base offset."""
+    def append(
+        self,
+        pairs: Iterable[tuple[bytes | None, bytes | None]],
+        headers: Sequence[tuple[str, bytes]] = (),
+    ) -> int:
+        """Append one record batch, headers on its first record; returns its base offset."""
         base = self.end
         for key, value in pairs:
-            self.records.append(Record(self.end, key, value))
-            self.end += 1
+            self.records.append(Record(self.end, key, value, headers))
+            self.end, headers = self.end + 1, ()
         return base
 
 
@@ -199,5 +203,6 @@ class Producer:
             return answer
         self.sent.append((topic, partition, batch))
         log = self.logs.setdefault((topic, partition), Log())
-        answer.set_result(Ack(log.append((key, value) for key, value, _ in batch.records)))
+        headers = batch.records[0][2]
+        answer.set_result(Ack(log.append(((k, v) for k, v, _ in batch.records), headers)))
         return answer

@@ -1,11 +1,11 @@
 """Negative controls: put a known hole back into the engine, to see that the oracle finds it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from streams.engine.lane import Lane
-from streams.engine.rows import LaneRows
+from streams.engine.rows import LaneRows, LoggedRow
 
 
 def commit_first() -> None:
@@ -39,9 +39,12 @@ def last_wins() -> None:
     """Restore the last record of a key instead of the newest."""
     proper = LaneRows.merge
 
-    def merge(self: LaneRows, key: bytes, value: bytes | None, timestamp_ms: int) -> bool:
-        self.sealed.pop(key, None)
-        return proper(self, key, value, timestamp_ms)
+    def merge(
+        self: LaneRows, records: Iterable[LoggedRow], scope_bytes: int, stale: set[bytes]
+    ) -> None:
+        for record in records:
+            self.sealed.pop((record.key or b"")[scope_bytes:], None)
+            proper(self, [record], scope_bytes, stale)
 
     LaneRows.merge = merge  # type: ignore[method-assign]
 

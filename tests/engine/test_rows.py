@@ -4,9 +4,10 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.engine.decoded import DecodedBudget
 from streams.engine.envelope import NEVER, seal
-from streams.engine.rows import DecodedRows, LaneRows
-from tests.engine.fakes import ROWS, Row
+from streams.engine.rows import LaneRows
+from tests.engine.fakes import ROWS, Record, Row
 
 pack = msgspec.msgpack.encode
 
@@ -16,13 +17,20 @@ def row(applied: int, count: int = 0) -> bytes:
     return seal(applied, NEVER, pack(Row(count)))
 
 
+def merge(rows: LaneRows, key: bytes, value: bytes | None) -> bool:
+    """Merge one changelog record; whether it was the newest of its key."""
+    stale: set[bytes] = set()
+    rows.merge([Record(0, key, value)], 0, stale)
+    return not stale
+
+
 @given(st.permutations(range(6)))
 def test_the_highest_applied_offset_wins_in_any_order(order: list[int]) -> None:
     """A restore gives the newest row of a key, wherever stale writers put theirs."""
     rows = LaneRows(10)
     newest = -1
     for applied in order:
-        fresh = rows.merge(b"rk", row(applied, applied), 0)
+        fresh = merge(rows, b"rk", row(applied, applied))
         assert fresh is (applied > newest)
         newest = max(newest, applied)
     assert rows.get(ROWS, b"rk") == Row(5)
@@ -32,8 +40,8 @@ def test_the_highest_applied_offset_wins_in_any_order(order: list[int]) -> None:
 def test_a_stale_tombstone_does_not_delete() -> None:
     """A tombstone after a live row can only come from a former owner and must be mended."""
     rows = LaneRows(10)
-    rows.merge(b"rk", row(3, 1), 0)
-    assert rows.merge(b"rk", None, 0) is False
+    merge(rows, b"rk", row(3, 1))
+    assert merge(rows, b"rk", None) is False
     assert rows.get(ROWS, b"rk") == Row(1)
 
 
@@ -45,7 +53,7 @@ def test_a_deleted_row_is_gone_but_guards_its_offset() -> None:
     assert rows.get(ROWS, b"rk") is None
     assert list(rows.items(ROWS)) == []
     assert rows.count(ROWS) == 0
-    assert rows.merge(b"rk", row(3, 1), 0) is False
+    assert merge(rows, b"rk", row(3, 1)) is False
 
 
 def test_deleted_rows_expire_except_the_one_that_guards_the_lane() -> None:
@@ -81,17 +89,20 @@ def test_only_a_changed_wake_up_time_is_noted() -> None:
     assert rows.wakeups.take_due(100, 10) == [(b"ra", 50)]
 
 
-@given(st.lists(st.integers(0, 30), max_size=200), st.integers(1, 8))
-def test_decoded_rows_are_bounded_and_never_wrong(script: list[int], limit: int) -> None:
-    """A hit is the last value put; there are never more than twice the limit."""
-    cache = DecodedRows(limit)
-    model: dict[bytes, int] = {}
-    for step, number in enumerate(script):
-        key = b"%d" % number
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 30)), max_size=200), st.integers(1, 8))
+def test_decoded_rows_of_all_lanes_are_bounded_and_never_wrong(
+    script: list[tuple[int, int]], limit: int
+) -> None:
+    """A hit is the last value put; all lanes together never have more than twice the limit."""
+    budget = DecodedBudget(limit)
+    caches = [budget.open() for _ in range(3)]
+    model: dict[tuple[int, bytes], int] = {}
+    for step, (lane, number) in enumerate(script):
+        cache, key = caches[lane], b"%d" % number
         found = cache.get(key)
         if isinstance(found, int):
-            assert found == model[key]
+            assert found == model[lane, key]
         cache.put(key, step)
-        model[key] = step
-        assert len(cache) <= 2 * limit
+        model[lane, key] = step
+        assert sum(map(len, caches)) <= 2 * limit
         assert cache.get(key) == step or limit == 1

@@ -4,6 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streams.engine.envelope import NEVER, seal
+from streams.engine.stores import MemoryStore
 from streams.engine.wakeups import Wakeups
 
 keys = st.sampled_from([b"ra", b"rb", b"rc", b"rd"])
@@ -22,8 +23,8 @@ steps = st.lists(
 @given(steps)
 def test_each_wanted_time_comes_out_once_when_due(script: list[tuple[str, object, int]]) -> None:
     """Whatever is put, changed and rebuilt: due times come out in order, once per change."""
-    rows: dict[bytes, bytes] = {}
-    wakeups = Wakeups(rows)
+    rows = MemoryStore()
+    wakeups = Wakeups(rows, rows.wakes)
     wanted: dict[bytes, int] = {}  # the model: what still has to come out
     current: dict[bytes, int] = {}
     for step, first, second in script:
@@ -50,8 +51,8 @@ def test_each_wanted_time_comes_out_once_when_due(script: list[tuple[str, object
 
 def test_stale_entries_do_not_pile_up() -> None:
     """A key whose time moves with every record keeps the heap small."""
-    rows: dict[bytes, bytes] = {}
-    wakeups = Wakeups(rows)
+    rows = MemoryStore()
+    wakeups = Wakeups(rows, rows.wakes)
     for at in range(20_000):
         rows[b"rk"] = seal(at, at, b"x")
         wakeups.change(b"rk", at)
@@ -61,8 +62,10 @@ def test_stale_entries_do_not_pile_up() -> None:
 
 def test_a_restored_lane_knows_its_times() -> None:
     """After a rebuild from rows nothing had to be changed to be woken."""
-    rows = {b"ra": seal(1, 5, b"x"), b"rb": seal(1, NEVER, b"x"), b"rc": seal(1, 3, b"x")}
-    wakeups = Wakeups(rows)
+    rows = MemoryStore(
+        {b"ra": seal(1, 5, b"x"), b"rb": seal(1, NEVER, b"x"), b"rc": seal(1, 3, b"x")}
+    )
+    wakeups = Wakeups(rows, rows.wakes)
     wakeups.rebuild()
     assert wakeups.take_due(10, 10) == [(b"rc", 3), (b"ra", 5)]
     wakeups.rebuild()
