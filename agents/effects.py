@@ -79,4 +79,12 @@ class RejectCommand(Struct, frozen=True):
     reason: RejectReason
 
 
-Effect = PublishComplaint | PublishAlert | PublishScore | Tally | RejectCommand
+class UnknownWord(Struct, frozen=True):
+    """Somebody said `word` where a severity or tier was asked for (`field`: severity, tier), and
+    neither the policy nor manyi knows it: it counts as not said, and is reported."""
+
+    field: str
+    word: str
+
+
+Effect = PublishComplaint | PublishAlert | PublishScore | Tally | RejectCommand | UnknownWord

@@ -18,7 +18,7 @@ from schemas.common import (
     SourceId,
     SourceName,
     Team,
-    Tier,
+    TierWord,
 )
 
 GivenId = Annotated[str, Meta(min_length=1, max_length=limits.GIVEN_ID, extra=IDENTIFIER)]
@@ -47,7 +47,7 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="comman
     `complaint_id`, by one of `refs`, by `conversation_id`, or, where none is given, it is the
     customer's newest open one. Which further field an action reads: assign `team` and `owner`;
     pause `reason`; set_priority `priority`; set_cause `cause`; change `severity`, `category`,
-    `tier`; comment and resolve `comment`.
+    `tier` (severity and tier in words that the policy file knows); comment and resolve `comment`.
     """
 
     source: SourceName
@@ -66,9 +66,9 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="comman
     reason: Annotated[str, Meta(max_length=limits.COMMAND_REASON)] | None = None
     priority: Annotated[str, Meta(max_length=limits.CATEGORY)] | None = None
     cause: Category | None = None
-    severity: Annotated[str, Meta(max_length=16)] | None = None
+    severity: Annotated[str, Meta(max_length=limits.CATEGORY)] | None = None
     category: Category | None = None
-    tier: Tier | None = None
+    tier: TierWord | None = None
     comment: Annotated[str, Meta(max_length=limits.COMMAND_COMMENT)] | None = None
     quiet: bool = False
 

@@ -145,6 +145,10 @@ class Tier(StrEnum):
     MINOR = "minor"
 
 
+TierWord = Annotated[str, Meta(max_length=limits.CATEGORY)]
+"""A company's own word for the worth of a customer."""
+
+
 class Handle(Struct, frozen=True, omit_defaults=True, gc=False):
     """One way to address a customer; `namespace` keeps ids of different systems apart."""
 
@@ -193,9 +197,12 @@ class Rating(Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class CustomerProfile(Struct, frozen=True, omit_defaults=True, gc=False):
-    """What a publisher knows of the customer; the newest value by event time holds."""
+    """What a publisher knows of the customer; the newest value by event time holds.
 
-    tier: Tier | None = None
+    `tier` is the publisher's word; the policy file says which of the four tiers it means.
+    """
+
+    tier: TierWord | None = None
     region: Annotated[str, Meta(max_length=32)] | None = None
     timezone: Annotated[str, Meta(max_length=64, extra=IDENTIFIER)] | None = None
     language: Language | None = None

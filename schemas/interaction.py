@@ -106,6 +106,7 @@ class Interaction(
     currency: Currency | None = None
     category: Category | None = None
     priority: Annotated[str, Meta(max_length=limits.CATEGORY)] | None = None
+    tags: list[str] = []
     complaint: bool | None = None
     team: Team | None = None
     handed_to: Team | None = None

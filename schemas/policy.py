@@ -149,6 +149,30 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bot_replies_count: bool = False
 
 
+class TierByValue(msgspec.Struct, frozen=True):
+    """Tiers by what a customer bought: (tier, at least so much), the highest first.
+
+    Amounts are ten-thousandths of the currency, so that every sum is exact. Below the last of them
+    a customer is common.
+    """
+
+    currency: str
+    at_least: tuple[tuple[str, int], ...]
+
+
+class Vocabulary(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A company's own words: (its word, a severity) and (its word, a tier).
+
+    `severity_from` are the places where a severity may stand, the first that knows its word counts:
+    priority, tag, category.
+    """
+
+    severities: tuple[tuple[str, str], ...] = ()
+    severity_from: tuple[str, ...] = ("priority",)
+    tiers: tuple[tuple[str, str], ...] = ()
+    by_value: TierByValue | None = None
+
+
 class PolicySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A whole policy file. `digest` names its content: clocks say which text judged them.
 
@@ -160,6 +184,7 @@ class PolicySet(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reopen_within_seconds: int = DEFAULT_REOPEN_WITHIN_SECONDS
     calendars: tuple[Calendar, ...] = ()
     policies: tuple[Policy, ...]
+    vocabulary: Vocabulary = Vocabulary()
     retroactive: bool = False
     digest: str = ""
 
@@ -182,7 +207,10 @@ class ComplaintContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     """What `when` looks at: the complaint as it was opened and the customer who opened it.
 
     `channel` and `kind` are those of the opening interaction. Later changes of any of these come as
-    `changed` events, so that the policy of each moment can be told.
+    `changed` events, so that the policy of each moment can be told. Words stand here as they were
+    said; the policy translates them. `severity` is what the complaint's own words say, the
+    publisher's stands in `attributes` (priority), `tags` and `category`. `value` is what the
+    customer had bought, by currency, in ten-thousandths.
     """
 
     tier: str = ""
@@ -194,3 +222,5 @@ class ComplaintContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     kind: str = ""
     timezone: str = ""
     attributes: dict[str, str] = {}
+    tags: list[str] = []
+    value: dict[str, int] = {}

@@ -118,6 +118,12 @@ class Metrics:
             "States: breached, warned, running, paused, none.",
             "state",
         )
+        self.unknown_words = counter(
+            "unknown_words",
+            "Words for a severity or tier that the policy file does not know.",
+            "field",
+            "word",
+        )
         self.corrections = counter(
             "corrections", "What was counted and taken back by newer evidence.", "measure"
         )

@@ -3,6 +3,7 @@
 All are called behind the barrier, so a batch that was undone is not counted.
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -23,6 +24,8 @@ from streams.views.observer import ViewObserver
 
 if TYPE_CHECKING:
     from streams.engine import Lane
+
+log = logging.getLogger(__name__)
 
 UNKNOWN = "unknown"
 TIMELY = frozenset({AlertKind.WARNED, AlertKind.BREACHED, AlertKind.ESCALATED})
@@ -101,6 +104,8 @@ class PipelineMetrics(PipelineObserver):
         self._metrics = metrics
         self._reasons = Bounded()
         self._fields = Bounded()
+        self._words = Bounded()
+        self._told: set[tuple[str, str]] = set()
         self._targets = Bounded()
 
     def taken_in(
@@ -118,6 +123,22 @@ class PipelineMetrics(PipelineObserver):
         """Optional fields were dropped or cut."""
         for field, count in problems.items():
             self._metrics.field_problems.labels(channel, self._fields(field)).inc(count)
+
+    def unknown_words(self, words: Mapping[tuple[str, str], int]) -> None:
+        """The policy file does not know a word: said once in the log, counted each time."""
+        for (field, word), count in words.items():
+            known = self._words(word)
+            self._metrics.unknown_words.labels(field, known).inc(count)
+            if known != OTHER and (field, word) not in self._told:
+                self._told.add((field, word))
+                section = "severity" if field == "severity" else "tiers"
+                log.warning(
+                    "nobody said what %s %r means, so it counts as not said; add it to the policy "
+                    "file, under %s.map",
+                    field,
+                    word,
+                    section,
+                )
 
     def identity_conflicts(self, count: int) -> None:
         """Handles of one record belong to different customers."""

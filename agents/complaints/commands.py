@@ -10,7 +10,6 @@ from agents.complaints.settle import Rulebook, settle
 from agents.effects import Effect
 from schemas.clock import ComplaintEvent, ComplaintEventKind
 from schemas.command import Action, CommandGiven
-from schemas.complaint import Severity
 from schemas.customer import ComplaintState
 
 _COMMAND_EVENTS = {
@@ -55,13 +54,12 @@ def take_command(
 
 def _changes_of(given: CommandGiven) -> dict[str, str]:
     command = given.command
-    severity = command.severity if command.severity in set(Severity) else None
     changes = {
         OWNER: command.owner,
         TEAM: command.team,
         PRIORITY: command.priority,
         CAUSE: command.cause,
-        "severity": severity,
+        "severity": command.severity,
         "category": command.category,
         "tier": command.tier,
     }

@@ -23,46 +23,14 @@ REASON_DETAIL = 200
 
 
 class Finding(Struct, frozen=True):
-    """Why an interaction is a complaint, how severe, about what, and what the customer demands."""
+    """Why an interaction is a complaint, how severe by its own words (None: they do not say), about
+    what, and what the customer demands."""
 
     reasons: tuple[Reason, ...]
-    severity: Severity = Severity.MEDIUM
+    severity: Severity | None = None
     category: str = ""
     cause: str = ""
     demand: str = ""
-
-
-_RANK = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2, Severity.CRITICAL: 3}
-_PRIORITY_SEVERITY = {
-    "urgent": Severity.CRITICAL,
-    "critical": Severity.CRITICAL,
-    "highest": Severity.CRITICAL,
-    "high": Severity.HIGH,
-    "medium": Severity.MEDIUM,
-    "normal": Severity.MEDIUM,
-    "moderate": Severity.MEDIUM,
-    "low": Severity.LOW,
-    "lowest": Severity.LOW,
-    "planning": Severity.LOW,
-    "紧急": Severity.CRITICAL,
-    "高": Severity.HIGH,
-    "中": Severity.MEDIUM,
-    "低": Severity.LOW,
-}
-
-
-def worse(one: Severity, other: Severity) -> Severity:
-    """The more severe of two."""
-    return one if _RANK[one] >= _RANK[other] else other
-
-
-def severity_of_priority(priority: str | None) -> Severity | None:
-    """Read a publisher's priority (`3 - Moderate`, `urgent`, `高`); None where the word is not
-    known."""
-    if not priority:
-        return None
-    words = priority.lower().replace("-", " ").split()
-    return next((_PRIORITY_SEVERITY[word] for word in words if word in _PRIORITY_SEVERITY), None)
 
 
 def find_complaint(
@@ -79,7 +47,7 @@ def find_complaint(
     if interaction.complaint is False or interaction.auto_kind is not AutoKind.NONE:
         return None
     reasons: list[Reason] = []
-    severity = severity_of_priority(interaction.priority)
+    severity: Severity | None = None
     category, cause, demand = interaction.category or "", "", ""
 
     def add(code: OpenReason, detail: str) -> None:
@@ -98,7 +66,7 @@ def find_complaint(
         found = detect_words(interaction.text or "", interaction.language)
         if found is not None:
             add(OpenReason.WORDS, found.reason)
-            severity = worse(found.severity, severity or Severity.LOW)
+            severity = found.severity
             cause = found.cause
             demand = ", ".join(found.demands)
     wait_seconds = interaction.wait_seconds or 0.0
@@ -108,7 +76,7 @@ def find_complaint(
         _add_repeats(add, interaction.contact_at, thread, threads, rules)
     if not reasons:
         return None
-    return Finding(tuple(reasons), severity or Severity.MEDIUM, category, cause, demand)
+    return Finding(tuple(reasons), severity, category, cause, demand)
 
 
 def is_customer_word(interaction: Interaction) -> bool:

@@ -23,14 +23,15 @@ from agents.complaints.lifecycle import (
     progress_of,
 )
 from agents.complaints.rules import ComplaintRules
-from agents.complaints.sla.announcements import announce
+from agents.complaints.sla.announcements import Outcome, announce
 from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.vocabulary import Words
 from agents.complaints.versions import PolicyBook
 from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
 from agents.uuids import uuid5_text
 from schemas.alert import SlaAlert
 from schemas.clock import Announced, Announcement, Clock, ClockState, ComplaintEvent
-from schemas.complaint import ClockView, Complaint, Severity, Stage
+from schemas.complaint import ClockView, Complaint, Stage
 from schemas.customer import COMPLAINT_EVENTS, ComplaintState, CountedFact, Labels
 
 ALERT_NAMESPACE = UUID("6f2d6a52-6f0e-5f5e-9a3c-0d3a5f7f1f10")
@@ -53,6 +54,10 @@ class Rulebook(Struct, frozen=True):
     def plan_of(self, version: str) -> Plan:
         """The plan of the version that judges a complaint."""
         return self.plan if self.book is None else self.book.plan_of(version)
+
+    def words_at(self, at: datetime) -> Words:
+        """The vocabulary of the version that was in force then."""
+        return self.plan.words if self.book is None else self.plan_of(self.version_for(at)).words
 
     def version_for(self, opened_at: datetime) -> str:
         """The version that will judge a complaint opened then; empty before the first."""
@@ -85,7 +90,7 @@ def settle(
     had_by = state.context.attributes.get("team", "")
     progress = progress_of(history, reopen_within, judged_at or history[-1].at, had_by)
     clocks = [_as_told(clock, outcome.announced) for clock in outcome.clocks]
-    complaint = _complaint_of(state.complaint, progress, clocks)
+    complaint = _complaint_of(state.complaint, progress, clocks, outcome)
     counted = _counted(complaint, progress, clocks)
     effects: list[Effect] = [
         PublishAlert(_alert_of(complaint, said)) for said in outcome.announcements
@@ -138,7 +143,9 @@ def _wake_at(
     return wake_at
 
 
-def _complaint_of(complaint: Complaint, progress: Progress, clocks: Sequence[Clock]) -> Complaint:
+def _complaint_of(
+    complaint: Complaint, progress: Progress, clocks: Sequence[Clock], outcome: Outcome
+) -> Complaint:
     complaint = replace(
         complaint,
         stage=progress.stage,
@@ -152,6 +159,8 @@ def _complaint_of(complaint: Complaint, progress: Progress, clocks: Sequence[Clo
         reopened_count=len(progress.reopenings),
         hand_over_count=len(progress.hand_overs),
         hand_back_count=len(progress.hand_backs),
+        severity=outcome.severity,
+        tier=outcome.tier,
         clocks=[view_of(clock) for clock in clocks],
     )
     changes = progress.changes
@@ -163,9 +172,7 @@ def _complaint_of(complaint: Complaint, progress: Progress, clocks: Sequence[Clo
         team=changes.get(TEAM, complaint.team),
         priority=changes.get(PRIORITY, complaint.priority),
         cause=changes.get(CAUSE, complaint.cause),
-        severity=Severity(changes.get("severity", complaint.severity)),
         category=changes.get("category", complaint.category),
-        tier=changes.get("tier", complaint.tier),
         region=changes.get("region", complaint.region),
     )
 

@@ -7,16 +7,12 @@ from uuid import UUID
 
 from msgspec.structs import replace
 
-from agents.complaints.lifecycle import TEAM
-from agents.complaints.matter import (
-    find_for_answer,
-    find_for_customer,
-    find_for_hand_over,
-    is_open,
-)
-from agents.complaints.opening import Finding, find_complaint, worse
+from agents.complaints.changes import event_of, handed_over, put, raised
+from agents.complaints.matter import find_for_answer, find_for_customer, is_open
+from agents.complaints.opening import Finding, find_complaint
 from agents.complaints.settle import Rulebook, settle
-from agents.effects import Effect, PublishComplaint
+from agents.customer.value import bought_after, bought_until
+from agents.effects import Effect, PublishComplaint, UnknownWord
 from agents.uuids import uuid5_text
 from schemas.chat import ChatKind
 from schemas.clock import ComplaintEvent, ComplaintEventKind
@@ -59,7 +55,7 @@ def take_interaction(
     if interaction.response_at is not None:
         effects += _somebody_answered(complaints, interaction, labels, rulebook)
     if interaction.handed_to is not None:
-        effects += _handed_over(complaints, interaction, interaction.handed_to, rulebook)
+        effects += handed_over(complaints, interaction, interaction.handed_to, rulebook)
     if _is_closing(interaction):
         effects += _conversation_closed(complaints, interaction, labels, rulebook)
     return complaints, effects
@@ -76,26 +72,34 @@ def _customer_spoke(
     at = interaction.contact_at or interaction.occurred_at
     mine = _opened_by(complaints, interaction) if complaints else None
     if mine is not None:  # a correction of the very record that opened it
-        return _put(
-            complaints, mine, _joined(mine, interaction, finding), [], rulebook, interaction
-        )
+        joined = _joined(mine, interaction, finding)
+        worse = raised(mine, interaction, finding, at)
+        return put(complaints, mine, joined, worse, rulebook, interaction)
     found = find_for_customer(complaints, interaction, labels.category, rulebook.rules)
     if found is not None:
         state, _ = found
         events = []
         if interaction.contact_at is not None:
-            events.append(_event(interaction, ComplaintEventKind.CUSTOMER_MESSAGE, at))
+            events.append(event_of(interaction, ComplaintEventKind.CUSTOMER_MESSAGE, at))
+        events += raised(state, interaction, finding, at)
         if events or is_open(state):
             joined = _joined(state, interaction, finding)
-            return _put(complaints, state, joined, events, rulebook, interaction)
+            return put(complaints, state, joined, events, rulebook, interaction)
     if finding is None:
         return []
     state = _open(customer, interaction, finding, labels, at)
     state.policy = rulebook.version_for(at)
     complaints.append(state)
-    opened = _event(interaction, ComplaintEventKind.OPENED, at)
-    events = [opened, *_already_answered(customer.threads, interaction, at)]
-    effects = _put(complaints, state, state, events, rulebook, interaction)
+    opened = event_of(interaction, ComplaintEventKind.OPENED, at)
+    events = [
+        opened,
+        *_already_answered(customer.threads, interaction, at),
+        *bought_after(customer.amounts, at),
+    ]
+    effects = put(complaints, state, state, events, rulebook, interaction)
+    words = rulebook.words_at(at)
+    if interaction.priority and words.severity(interaction.priority) is None:
+        effects.append(UnknownWord("severity", interaction.priority))
     effects += _forget_oldest(complaints, rulebook)
     return effects
 
@@ -126,7 +130,6 @@ def _open(
     complaint = Complaint(
         complaint_id=complaint_id_of(interaction),
         customer_id=customer.customer_id,
-        severity=finding.severity,
         priority=interaction.priority or "",
         category=labels.category,
         cause=finding.cause,
@@ -147,15 +150,17 @@ def _open(
     return ComplaintState(
         complaint,
         ComplaintContext(
-            tier=labels.tier,
+            tier=customer.profile.tier or "",
             channel=interaction.channel,
-            severity=finding.severity,
+            severity=finding.severity or "",
             category=labels.category,
             region=labels.region,
             language=language,
             kind=interaction.kind,
             timezone=customer.profile.timezone or "",
             attributes=attributes,
+            tags=interaction.tags,
+            value=bought_until(customer, at),
         ),
     )
 
@@ -170,19 +175,16 @@ def _keys_of(interaction: Interaction) -> list[str]:
 def _joined(
     state: ComplaintState, interaction: Interaction, finding: Finding | None
 ) -> ComplaintState:
-    """The complaint with what this interaction adds to it: channels, keys, references, reasons,
-    severity."""
+    """The complaint with what this interaction adds to it: channels, keys, references, reasons."""
     complaint = state.complaint
-    reasons, severity = complaint.reasons, complaint.severity
+    reasons = complaint.reasons
     if finding is not None:
         known = {(reason.code, reason.interaction_id) for reason in reasons}
         new = [r for r in finding.reasons if (r.code, r.interaction_id) not in known]
         reasons = [*reasons, *new][:KEYS]
-        severity = worse(severity, finding.severity)
     complaint = replace(
         complaint,
         reasons=reasons,
-        severity=severity,
         channels=_union(complaint.channels, [interaction.channel]),
         matter_refs=_union(complaint.matter_refs, interaction.matter_refs),
         conversation_keys=_union(complaint.conversation_keys, _keys_of(interaction)),
@@ -236,23 +238,8 @@ def _somebody_answered(
     what = ComplaintEventKind.BOT_REPLY if by_bot else ComplaintEventKind.HUMAN_REPLY
     # Who hands over speaks for the team that had it, not for the one it goes to.
     team = interaction.actor.team or (interaction.team if interaction.handed_to is None else None)
-    event = replace(_event(interaction, what, at, ":r"), team=team or "")
-    return _put(
-        complaints, state, _joined(state, interaction, None), [event], rulebook, interaction
-    )
-
-
-def _handed_over(
-    complaints: list[ComplaintState], interaction: Interaction, team: str, rulebook: Rulebook
-) -> list[Effect]:
-    state = find_for_hand_over(complaints, interaction, rulebook.rules)
-    if state is None:
-        return []
-    event = replace(
-        _event(interaction, ComplaintEventKind.CHANGED, interaction.occurred_at, ":h"),
-        changes={TEAM: team},
-    )
-    return _put(complaints, state, state, [event], rulebook, interaction)
+    event = replace(event_of(interaction, what, at, ":r"), team=team or "")
+    return put(complaints, state, _joined(state, interaction, None), [event], rulebook, interaction)
 
 
 def _is_closing(interaction: Interaction) -> bool:
@@ -267,38 +254,9 @@ def _conversation_closed(
     """A representative who closes the conversation says that the matter is settled."""
     for state in complaints:
         if is_open(state) and interaction.conversation_key in state.complaint.conversation_keys:
-            event = _event(interaction, ComplaintEventKind.RESOLVED, interaction.occurred_at)
-            return _put(complaints, state, state, [event], rulebook, interaction)
+            event = event_of(interaction, ComplaintEventKind.RESOLVED, interaction.occurred_at)
+            return put(complaints, state, state, [event], rulebook, interaction)
     return []
-
-
-def _event(
-    interaction: Interaction, what: ComplaintEventKind, at: datetime, suffix: str = ""
-) -> ComplaintEvent:
-    return ComplaintEvent(
-        at,
-        interaction.interaction_id + suffix,
-        what,
-        sequence=interaction.sequence or 0,
-        channel=interaction.channel,
-    )
-
-
-def _put(
-    complaints: list[ComplaintState],
-    old: ComplaintState,
-    new: ComplaintState,
-    events: Sequence[ComplaintEvent],
-    rulebook: Rulebook,
-    interaction: Interaction,
-) -> list[Effect]:
-    settled, effects = settle(new, events, rulebook, interaction.received_at, fire=False)
-    complaints[_index(complaints, old)] = settled
-    return effects
-
-
-def _index(complaints: Sequence[ComplaintState], state: ComplaintState) -> int:
-    return next(i for i, other in enumerate(complaints) if other is state)
 
 
 def _forget_oldest(complaints: list[ComplaintState], rulebook: Rulebook) -> list[Effect]:
@@ -323,28 +281,6 @@ def _forget_oldest(complaints: list[ComplaintState], rulebook: Rulebook) -> list
                 )
                 effects.append(PublishComplaint(closed))
     return effects
-
-
-def profile_changed(
-    complaints: Sequence[ComplaintState],
-    interaction: Interaction,
-    changes: dict[str, str],
-    rulebook: Rulebook,
-) -> tuple[list[ComplaintState], list[Effect]]:
-    """The customer's tier or region changed: open complaints follow the promise that holds from
-    then on."""
-    kept, effects = list(complaints), []
-    for state in complaints:
-        if is_open(state):
-            event = ComplaintEvent(
-                interaction.occurred_at,
-                f"{interaction.interaction_id}:p",
-                ComplaintEventKind.CHANGED,
-                sequence=interaction.sequence or 0,
-                changes=changes,
-            )
-            effects += _put(kept, state, state, [event], rulebook, interaction)
-    return kept, effects
 
 
 def reach_deadline(

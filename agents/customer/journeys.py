@@ -23,7 +23,6 @@ from schemas.common import (
     Channel,
     CustomerProfile,
     Direction,
-    Tier,
     Visibility,
 )
 from schemas.customer import CustomerState
@@ -143,10 +142,11 @@ class StepDriver:
             response_at=event.at if answers else None,
             complaint=True if said is not None else None,
             category=(said or {}).get("category"),
+            tags=[said["tag"]] if said and "tag" in said else [],
             priority=(said or {}).get("priority")
             or _PRIORITY.get((said or {}).get("severity", "")),
             customer_profile=CustomerProfile(
-                tier=Tier(customer["tier"]) if "tier" in customer else None,
+                tier=customer.get("tier"),
                 region=customer.get("region"),
                 timezone=customer.get("timezone"),
                 language=customer.get("language"),
@@ -174,6 +174,6 @@ class StepDriver:
                 team=changes.get("team"),
                 owner=changes.get("owner"),
                 priority=changes.get("priority"),
-                tier=Tier(changes["tier"]) if "tier" in changes else None,
+                tier=changes.get("tier"),
             ),
         )

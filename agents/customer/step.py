@@ -11,21 +11,18 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
+from agents.complaints.changes import profile_changed, value_changed
 from agents.complaints.commands import take_command
 from agents.complaints.retroactive import change_over
 from agents.complaints.settle import Rulebook
-from agents.complaints.step import (
-    next_wake,
-    profile_changed,
-    reach_deadline,
-    take_interaction,
-)
+from agents.complaints.sla.vocabulary import Words
+from agents.complaints.step import next_wake, reach_deadline, take_interaction
 from agents.customer.admission import Admission, admit, remember
 from agents.customer.scores import follow_conversation, keep_score
 from agents.customer.threads import keep_conversation
 from agents.customer.timeline import entry_of, place
-from agents.customer.value import keep_amount
-from agents.effects import Effect, Measure, RejectCommand, Tally
+from agents.customer.value import keep_amount, value_change
+from agents.effects import Effect, Measure, RejectCommand, Tally, UnknownWord
 from schemas.command import Action, CommandGiven
 from schemas.common import CustomerProfile, Tier
 from schemas.customer import (
@@ -119,20 +116,29 @@ def _interaction(
     # One copy per event, filled in place: nobody else has seen it, and its lists are never changed.
     state = copy(state)
     changes = _take_profile(state, interaction)
-    labels = labels_for(state, interaction)
+    words = rulebook.words_at(interaction.occurred_at)
+    labels = labels_for(state, interaction, words)
     _keep(state, interaction, corrected)
     effects: list[Effect] = []
     if not corrected:
         effects.append(Tally(Measure.INTERACTIONS, interaction.occurred_at, labels))
     state.threads, counted, thread = keep_conversation(state.threads, interaction, labels)
     effects += counted
+    totals = state.totals
     state = keep_amount(state, interaction)
+    added = value_change(totals, state.totals)
     state, counted = follow_conversation(state, thread)
     effects += counted
     state, answered = keep_score(state, interaction, labels, thread)
     effects += answered
     if changes:
         state.complaints, more = profile_changed(state.complaints, interaction, changes, rulebook)
+        effects += more
+        tier = changes.get("tier")
+        if tier and words.tier(tier) is None:
+            effects.append(UnknownWord("tier", tier))
+    if added and state.complaints:
+        state.complaints, more = value_changed(state.complaints, interaction, added, rulebook)
         effects += more
     before = state.complaints
     state.complaints, more = take_interaction(state, interaction, thread, labels, rulebook)
@@ -153,15 +159,15 @@ def _opened_count(before: Sequence[ComplaintState], after: Sequence[ComplaintSta
     return sum(c.complaint.complaint_id not in known for c in after)
 
 
-def labels_for(state: CustomerState, interaction: Interaction) -> Labels:
+def labels_for(state: CustomerState, interaction: Interaction, words: Words) -> Labels:
     """The table keys of an interaction: its channel, team and category, the customer's region and
-    tier."""
+    tier (in the words of the policy)."""
     return Labels(
         channel=interaction.channel,
         team=interaction.handed_to or interaction.team or interaction.actor.team or "",
         category=interaction.category or "",
         region=state.profile.region or "",
-        tier=state.profile.tier or Tier.COMMON,
+        tier=words.tier_of(state.profile.tier, state.totals),
     )
 
 
@@ -227,9 +233,21 @@ def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook, rere
     if done is None:
         return _kept_waiting(state, given)
     complaints, effects = done
+    effects = [*effects, *_unknown_words(given, rulebook)]
     return Step(
         _with_tier(replace(state, complaints=complaints), given), effects, Admission.ACCEPTED
     )
+
+
+def _unknown_words(given: CommandGiven, rulebook: Rulebook) -> list[Effect]:
+    """Words of an order that mean nothing to the policy: they change nothing, and are reported."""
+    command, words = given.command, rulebook.words_at(given.occurred_at)
+    unknown: list[Effect] = []
+    if command.severity and words.severity(command.severity) is None:
+        unknown.append(UnknownWord("severity", command.severity))
+    if command.tier and words.tier(command.tier) is None:
+        unknown.append(UnknownWord("tier", command.tier))
+    return unknown
 
 
 def _with_tier(state: CustomerState, given: CommandGiven) -> CustomerState:

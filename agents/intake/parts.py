@@ -79,6 +79,7 @@ def common_fields(record: ChannelRecord, context: Context) -> dict[str, Any]:
         "rating": oriented(record.rating) if record.rating is not None else None,
         "category": record.category,
         "priority": record.priority,
+        "tags": record.tags,
         "complaint": record.complaint,
         "team": record.team or actor.team,
         "mapped_by": record.mapped_by,

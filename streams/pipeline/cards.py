@@ -1,8 +1,8 @@
 """The customer's card, as people read it, from the customer's row."""
 
 from agents.complaints.matter import is_open
+from agents.complaints.sla.vocabulary import Words
 from agents.customer.value import amount_text
-from schemas.common import Tier
 from schemas.customer import CountedScore, CustomerState, TimelineEntry
 from schemas.view import (
     CARD_COMPLAINTS,
@@ -16,14 +16,15 @@ from schemas.view import (
 )
 
 
-def card_of(state: CustomerState) -> CustomerCard:
-    """The card of one customer; lists are cut to what the card shows, newest kept."""
+def card_of(state: CustomerState, words: Words) -> CustomerCard:
+    """The card of one customer; lists are cut to what the card shows, newest kept. The tier is in
+    the words of the policy."""
     profile = state.profile
     open_complaints = [c.complaint.complaint_id for c in state.complaints if is_open(c)]
     return CustomerCard(
         customer_id=state.customer_id,
         name=state.name,
-        tier=profile.tier or Tier.COMMON,
+        tier=words.tier_of(profile.tier, state.totals),
         region=profile.region or "",
         timezone=profile.timezone or "",
         language=profile.language or "",

@@ -18,7 +18,14 @@ from agents.complaints.settle import Rulebook
 from agents.complaints.versions import Plans
 from agents.customer.admission import Admission, origin_of
 from agents.customer.step import Step, step, wake_at
-from agents.effects import PublishAlert, PublishComplaint, PublishScore, RejectCommand, Tally
+from agents.effects import (
+    PublishAlert,
+    PublishComplaint,
+    PublishScore,
+    RejectCommand,
+    Tally,
+    UnknownWord,
+)
 from agents.intake.dead_letters import dead_letter_headers
 from agents.intake.outcomes import Rejected
 from agents.satisfaction.board import TallyBoard
@@ -126,6 +133,7 @@ class _Fold:
         self.tallies: list[Tally] = []
         self.outcomes: Counter[tuple[str, str]] = Counter()
         self.rejected: Counter[str] = Counter()
+        self.unknown: Counter[tuple[str, str]] = Counter()
         self.newest: datetime | None = None
 
     def take(self, record: SourceRecord) -> None:
@@ -226,6 +234,8 @@ class _Fold:
                     self.batch.emit(topics.SATISFACTION_SCORES, key, _encode(answer))
                 case RejectCommand(given, reason):
                     self._reject_command(given, reason)
+                case UnknownWord(field, word):
+                    self.unknown[field, word] += 1
 
     def _reject_command(self, given: CommandGiven, reason: RejectReason) -> None:
         """The command as it was read: its bytes stand where the origin headers say."""
@@ -266,6 +276,8 @@ class _Fold:
             )
             views.events_counted(partition, self.counts)
             self.pipeline.observer.applied(self.outcomes, self.tallies, self.alerts, self.rejected)
+            if self.unknown:
+                self.pipeline.observer.unknown_words(self.unknown)
 
         batch.on_applied(show)
 

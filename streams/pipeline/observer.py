@@ -17,6 +17,9 @@ class PipelineObserver:
     def field_problems(self, channel: str, problems: Mapping[str, int]) -> None:
         """Optional fields that were dropped or cut, by field."""
 
+    def unknown_words(self, words: Mapping[tuple[str, str], int]) -> None:
+        """Words for a severity or tier that the policy does not know, by (field, word)."""
+
     def identity_conflicts(self, count: int) -> None:
         """Handles of one record that belong to different customers."""
 

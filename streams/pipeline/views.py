@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from agents.complaints.sla.vocabulary import Words
 from agents.satisfaction.rollup import RowKey, decode_row_key
 from schemas.complaint import Complaint
 from schemas.customer import ComplaintState, CustomerState, IntakeState, PartitionState
 from schemas.explanation import ComplaintHistory
-from schemas.policy import PolicySet
+from schemas.policy import PolicySet, Vocabulary
 from schemas.satisfaction import SatisfactionRow
 from streams.engine import Lane
 from streams.pipeline.cards import card_of
@@ -42,14 +43,19 @@ class LiveViews:
     def __init__(self, make_writer: Callable[[RebuildSource], ViewWriter]) -> None:
         self._lanes: dict[int, Lane] = {}
         self._policy: PolicySet | None = None
+        self._words = Words(Vocabulary())
+        self._intake_lanes: dict[tuple[str, int], Lane] = {}
         self.writer = make_writer(self._items)
+        self.writer.on_lost = self._put_counts
 
     def judged_by(self, policy: PolicySet) -> None:
         """Complaints are judged by this version where no partition was told of one yet."""
         self._policy = policy
+        self._words = Words(policy.vocabulary)
 
     def policy_learned(self, policy: PolicySet) -> None:
         """A partition was told of a version."""
+        self._words = Words(policy.vocabulary)
         self.writer.put_policy(policy)
 
     async def make_room(self) -> None:
@@ -65,22 +71,37 @@ class LiveViews:
     async def on_restored(self, lane: Lane) -> None:
         """Show what the rows hold; the writer rebuilds the rest if the views lag behind."""
         if lane.stage.name == INTAKE_STAGE:
-            for _, taken in lane.rows(INTAKE):
-                self.intake_counted(lane.topic, lane.partition, taken)
+            self._intake_lanes[lane.topic, lane.partition] = lane
+            self._put_intake_counts(lane)
         elif lane.stage.name == CUSTOMERS_STAGE:
             self._lanes[lane.partition] = lane
             self.writer.own(lane.partition, lane.next_offset - 1)
             for policy in self._policies(lane):
                 self.writer.put_policy(policy)
-            for _, counts in lane.rows(PARTITIONS):
-                self.events_counted(lane.partition, counts)
+            self._put_event_counts(lane)
 
     async def on_revoked(self, lane: Lane) -> None:
         """Write what is left and let the next owner go on."""
+        self._intake_lanes.pop((lane.topic, lane.partition), None)
         if lane.stage.name == CUSTOMERS_STAGE and lane.partition in self._lanes:
             await self.writer.flush()
             self.writer.disown(lane.partition)
             del self._lanes[lane.partition]
+
+    def _put_counts(self) -> None:
+        """Show the accounting again; the rest is rebuilt from the rows by the writer."""
+        for lane in self._intake_lanes.values():
+            self._put_intake_counts(lane)
+        for lane in self._lanes.values():
+            self._put_event_counts(lane)
+
+    def _put_intake_counts(self, lane: Lane) -> None:
+        for _, taken in lane.rows(INTAKE):
+            self.intake_counted(lane.topic, lane.partition, taken)
+
+    def _put_event_counts(self, lane: Lane) -> None:
+        for _, counts in lane.rows(PARTITIONS):
+            self.events_counted(lane.partition, counts)
 
     def _items(self, partition: int) -> Iterator[ViewItem]:
         """All views of a partition, from its rows."""
@@ -90,7 +111,7 @@ class LiveViews:
         for policy in self._policies(lane):
             yield PolicyItem(policy)
         for _, state in lane.rows(CUSTOMERS):
-            yield CustomerItem(card_of(state))
+            yield CustomerItem(card_of(state, self._words))
             for complaint in state.complaints:
                 yield ComplaintItem(complaint.complaint, state.name)
                 yield HistoryItem(self._history_of(complaint))
@@ -118,7 +139,7 @@ class LiveViews:
         of complaints changed."""
         writer = self.writer
         for state in states:
-            writer.put_customer(partition, card_of(state))
+            writer.put_customer(partition, card_of(state, self._words))
         for complaint, name in complaints:
             writer.put_complaint(partition, complaint, name)
         for state_of_complaint in histories:

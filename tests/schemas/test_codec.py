@@ -279,7 +279,7 @@ def test_a_score_counts_only_on_its_scale(
 def test_a_command_is_read_like_a_record() -> None:
     """Commands keep the same rules: unknown orders are refused, odd optional fields dropped."""
     base = {"source": "crm", "id": 1, "action": "assign", "customer_id": "c1"}
-    decoded = decode_command(json.dumps(base | {"tier": "gold", "team": "north"}).encode())
+    decoded = decode_command(json.dumps(base | {"tier": ["gold"], "team": "north"}).encode())
     assert (decoded.record.id, decoded.record.team, decoded.record.tier) == ("1", "north", None)
     for changes, reason in (
         ({"action": "delete"}, RejectReason.UNKNOWN_KIND),

@@ -50,6 +50,7 @@ def test_names_and_labels_follow_the_conventions(metrics: Metrics) -> None:
     assert labels == {
         "channel", "field", "kind", "measure", "outcome", "partition", "reason", "score", "stage",
         "state", "target", "tier", "topic", "transport",
+        "word",
     }  # fmt: skip
 
 
@@ -219,3 +220,21 @@ def test_views_and_deliveries(metrics: Metrics) -> None:
     assert sample(metrics, "alert_deliveries_total", transport="webhook", outcome="delivered") == 2
     assert sample(metrics, "alert_deliveries_total", transport="webhook", outcome="failed") == 1
     assert sample(metrics, "alert_delivery_lag_seconds_count") == 1
+
+
+def test_a_word_the_policy_does_not_know_is_counted_and_said_once(
+    metrics: Metrics, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The hint names the section of the policy file; endless words become `other`."""
+    observer = PipelineMetrics(metrics)
+    observer.unknown_words({("severity", "P7"): 2})
+    observer.unknown_words({("severity", "P7"): 1, ("tier", "Diamond"): 1})
+    assert sample(metrics, "unknown_words_total", field="severity", word="P7") == 3
+    assert [record.getMessage() for record in caplog.records] == [
+        "nobody said what severity 'P7' means, so it counts as not said; add it to the policy file, "
+        "under severity.map",
+        "nobody said what tier 'Diamond' means, so it counts as not said; add it to the policy file, "
+        "under tiers.map",
+    ]
+    observer.unknown_words({("tier", f"t{number}"): 1 for number in range(10_000)})
+    assert (sample(metrics, "unknown_words_total", field="tier", word="other") or 0) > 9_000

@@ -15,6 +15,8 @@ from agents.complaints.sla.plan import TARGETS, Plan
 from agents.complaints.sla.ticking import NEVER, TickingClock
 from schemas.alert import AlertKind
 from schemas.clock import Announced, Announcement, Clock, ComplaintEvent
+from schemas.common import Tier
+from schemas.complaint import Severity
 from schemas.policy import ComplaintContext, Warn
 
 CATCH_UP_REPEATS = 20
@@ -28,10 +30,14 @@ _TARGET_ORDER = {target: position for position, target in enumerate(TARGETS)}
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What follows from a history: clocks, news, the memory to keep, and when to look again.
 
+    `severity` and `tier` are those of its last event, in the words of the policy.
+
     `wake_at` is the earliest instant at which something may become due; it lies at or before `now`
     where something is due already and waits to be announced (`fire=False`). None: nothing ahead.
     """
 
+    severity: Severity
+    tier: Tier
     clocks: list[Clock]
     announcements: list[Announcement]
     announced: list[Announced]
@@ -85,6 +91,8 @@ def announce_life(
             if key not in alive and entry.breached and not (entry.recovered_by and life.merged_by):
                 memory[key] = herald.bury(entry)
     return Outcome(
+        severity=life.severity,
+        tier=life.tier,
         clocks=clocks,
         announcements=herald.in_order(),
         announced=list(memory.values()),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterable
 
+from msgspec.structs import replace
+
 from agents.complaints.sla.calendars import to_us
 from agents.complaints.sla.plan import TARGETS, Plan, Term, Terms, change_context
 from agents.complaints.sla.ticking import ONCE, TickingClock
@@ -49,7 +51,9 @@ class Life:
     def __init__(self, events: list[ComplaintEvent], plan: Plan, context: ComplaintContext) -> None:
         self.plan = plan
         self.context = context
-        self.terms: Terms = plan.terms(context)
+        self.severity = plan.words.severity_of(context)
+        self.tier = plan.words.tier_of(context.tier, context.value)
+        self.terms: Terms = plan.terms(self._as_read())
         self.clocks: list[TickingClock] = []
         self.acknowledged: list[int] = []
         self.merged_by = ""
@@ -162,8 +166,11 @@ class Life:
 
     def _change(self, at: int, event: ComplaintEvent) -> None:
         giver = self.team
+        words = self.plan.words
         self.context = change_context(self.context, event.changes)
-        before, self.terms = self.terms, self.plan.terms(self.context)
+        self.severity = words.changed_severity(self.severity, event.changes)
+        self.tier = words.tier_of(self.context.tier, self.context.value)
+        before, self.terms = self.terms, self.plan.terms(self._as_read())
         handed_over = normal(giver) != normal(self.team)
         if handed_over:
             self._let_go(at, event.id)
@@ -183,6 +190,12 @@ class Life:
         self._end_all(at, event.id)
 
     # -- what several of them do -----------------------------------------------------------------
+
+    def _as_read(self) -> ComplaintContext:
+        """The context in the words of the policy."""
+        if self.context.severity == self.severity and self.context.tier == self.tier:
+            return self.context
+        return replace(self.context, severity=self.severity, tier=self.tier)
 
     @property
     def team(self) -> str:

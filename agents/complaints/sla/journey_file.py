@@ -20,7 +20,7 @@ from schemas.policy import PolicySet
 COMMANDS = ("acknowledge", "assign", "pause", "resume", "resolve", "reopen", "change")
 ACTORS = ("customer", "staff", "bot", "note")
 CUSTOMER_KEYS = ("tier", "region", "timezone", "language", "attributes")
-COMPLAINT_KEYS = ("severity", "category", "kind", "team", "priority")
+COMPLAINT_KEYS = ("severity", "category", "kind", "team", "priority", "tag")
 CHANGES = {"change": ("tier", "severity", "category", "region", "language", "priority"),
            "assign": ("team", "owner"), "staff": ("team",)}  # fmt: skip
 """What a command or a reply may say besides."""

@@ -8,7 +8,7 @@ production.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -90,14 +90,24 @@ class ClockDriver:
         if known is None:
             return
         if event.complaint is not None and not self._replay.history:
-            said = dict(event.complaint)
-            named = {key: said.pop(key) for key in ("team", "priority") if key in said}
-            self._replay.context = ComplaintContext(
-                channel=event.channel,
-                attributes=self._attributes | named,
-                **(self._customer | said),
-            )
+            self._replay.context = self._opening(event.channel, event.complaint)
         self._replay.arrive(known, event.arrives)
+
+    def _opening(self, channel: str, said: Mapping[str, str]) -> ComplaintContext:
+        named = {key: said[key] for key in ("team", "priority") if key in said}
+        customer = self._customer
+        return ComplaintContext(
+            tier=customer.get("tier", ""),
+            channel=channel,
+            severity=said.get("severity", ""),
+            category=said.get("category", ""),
+            region=customer.get("region", ""),
+            language=customer.get("language", ""),
+            kind=said.get("kind", ""),
+            timezone=customer.get("timezone", ""),
+            attributes=self._attributes | named,
+            tags=[said["tag"]] if "tag" in said else [],
+        )
 
     def advance(self, to: dt.datetime, *, inclusive: bool) -> None:
         """Fire one deadline after the other, each at its own instant."""

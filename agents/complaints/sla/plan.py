@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from agents.complaints.sla.calendars import SECOND, WHOLE_DAY, WorkingCalendar, make_calendar
-from agents.complaints.sla.vocabulary import normal
+from agents.complaints.sla.vocabulary import VALUE, Words, normal
 from schemas.policy import (
     BUILT_IN_CALENDAR,
     CUSTOMER_TIMEZONE,
@@ -109,6 +109,7 @@ class Plan:
         self.digest = policy_set.digest
         self.reopen_within_us = policy_set.reopen_within_seconds * SECOND
         self.zone = ZoneInfo(policy_set.timezone)
+        self.words = Words(policy_set.vocabulary)
         self.promised = tuple(
             any(promise.target is target for policy in policy_set.policies
                 for promise in policy.promises)
@@ -174,18 +175,22 @@ def find_zone(name: str) -> ZoneInfo | None:
 
 
 def change_context(context: ComplaintContext, changes: dict[str, str]) -> ComplaintContext:
-    """The context with new values; `attributes.NAME` changes one attribute, unknown keys none."""
+    """The context with new values; `attributes.NAME` changes one attribute, `value.CUR` adds to
+    what was bought, unknown keys change nothing."""
     fields: dict[str, object] = {}
-    attributes = context.attributes
+    attributes, bought = context.attributes, context.value
     for key, value in changes.items():
-        if key.startswith("attributes."):
+        if key.startswith(VALUE):
+            currency = key.removeprefix(VALUE)
+            bought = bought | {currency: bought.get(currency, 0) + int(value)}
+        elif key.startswith("attributes."):
             attributes = attributes | {key.removeprefix("attributes."): value}
         elif key in _TEXT_FIELDS:
             fields[key] = value
-    return msgspec.structs.replace(context, attributes=attributes, **fields)
+    return msgspec.structs.replace(context, attributes=attributes, value=bought, **fields)
 
 
-_TEXT_FIELDS = frozenset(ComplaintContext.__struct_fields__) - {"attributes"}
+_TEXT_FIELDS = frozenset(ComplaintContext.__struct_fields__) - {"attributes", "tags", "value"}
 
 
 class _Test:

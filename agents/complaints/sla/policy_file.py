@@ -12,6 +12,7 @@ from agents.complaints.sla.calendar_file import read_calendars, read_zone
 from agents.complaints.sla.durations import parse_duration
 from agents.complaints.sla.plan import TARGETS
 from agents.complaints.sla.promise_file import read_name, read_promises
+from agents.complaints.sla.vocabulary_file import read_vocabulary
 from agents.complaints.sla.yaml_reader import (
     Node,
     PolicyError,
@@ -41,7 +42,16 @@ DEFAULT_TEXT = (
 )
 """The policy file that holds where nobody wrote one."""
 
-TOP_KEYS = ("version", "timezone", "reopen_within", "retroactive", "calendars", "policies")
+TOP_KEYS = (
+    "version",
+    "timezone",
+    "reopen_within",
+    "retroactive",
+    "severity",
+    "tiers",
+    "calendars",
+    "policies",
+)
 CONDITION_KEYS = (
     "tier", "channel", "severity", "category", "region", "language", "kind", "attributes",
 )  # fmt: skip
@@ -121,6 +131,7 @@ def policy_of_node(reader: Reader, root: Node, digest: str) -> PolicySet:
         reopen_within_seconds=DEFAULT_REOPEN_WITHIN_SECONDS if reopen is None else reopen,
         calendars=tuple(calendars.values()),
         policies=policies,
+        vocabulary=read_vocabulary(reader, entry(fields, "severity"), entry(fields, "tiers")),
         retroactive=retroactive is not None and reader.flag(retroactive, "retroactive"),
         digest=digest,
     )

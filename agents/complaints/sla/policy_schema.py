@@ -7,12 +7,16 @@ never holds) only `manyi policy check` can say.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from agents.complaints.sla.calendar_file import DAY_NAMES
 from agents.complaints.sla.plan import PAUSABLE, TARGETS
 from agents.complaints.sla.policy_file import CONDITION_KEYS, KNOWN_VALUES
 from agents.complaints.sla.promise_file import MAX_NAME
+from agents.complaints.sla.vocabulary_file import BY_VALUE, SEVERITY_SOURCES
+from schemas.common import Tier
+from schemas.complaint import Severity
 from schemas.policy import BUILT_IN_CALENDAR, CUSTOMER_TIMEZONE, POLICY_FILE_VERSION, Target
 
 Schema = dict[str, Any]
@@ -45,6 +49,8 @@ def policy_json_schema() -> Schema:
                     "type": "boolean",
                     "description": "Whether open complaints are judged by this version, too.",
                 },
+                "severity": _severity(),
+                "tiers": _tiers(),
                 "calendars": {
                     "type": "object",
                     "description": "When time counts, by name.",
@@ -59,6 +65,46 @@ def policy_json_schema() -> Schema:
             },
             required=["version", "policies"],
         ),
+    }
+
+
+def _severity() -> Schema:
+    return _object(
+        {
+            "from": {
+                **_one_or_more({"enum": list(SEVERITY_SOURCES)}),
+                "description": "Where a word is looked for; the first that is known counts.",
+            },
+            "map": _words(Severity, "Your words for how severe it is: P1, urgent, 紧急."),
+        },
+        required=["map"],
+    )
+
+
+def _tiers() -> Schema:
+    amount = {"type": ["number", "string"], "description": "Purchases minus refunds, at least."}
+    return {
+        **_object(
+            {
+                "map": _words(Tier, "Your words for tiers: Platinum, VIP, 金卡."),
+                "by_value": _object(
+                    {
+                        "currency": _pattern("^[A-Z]{3}$", "Which purchases count, such as CNY."),
+                        **{tier.value: amount for tier in BY_VALUE},
+                    },
+                    required=["currency"],
+                ),
+            }
+        ),
+        "minProperties": 1,
+    }
+
+
+def _words(meanings: Iterable[str], description: str) -> Schema:
+    return {
+        "type": "object",
+        "additionalProperties": {"enum": [str(meaning) for meaning in meanings]},
+        "description": description + " Width and case do not matter.",
     }
 
 

@@ -26,6 +26,7 @@ from schemas.policy import (
     PolicySet,
     Promise,
     TimeRange,
+    Vocabulary,
 )
 
 
@@ -38,7 +39,31 @@ def draw_policy(policy_set: PolicySet, name: str) -> RenderableType:
         f"{name}, version {policy_set.digest}, zone {policy_set.timezone}; a customer's message"
         f" reopens a resolved complaint within {reopen}"
     )
-    return Group(head, Text(), _promises(policy_set.policies), Text(), _calendars(calendars))
+    own = own_words(policy_set.vocabulary)
+    words = [Text(), *map(Text, own)] if own else []
+    return Group(
+        head, *words, Text(), _promises(policy_set.policies), Text(), _calendars(calendars)
+    )
+
+
+def own_words(vocabulary: Vocabulary) -> list[str]:
+    """What the company's own words mean: `severity by priority or tag: P1, 紧急 = critical`."""
+    lines = []
+    by_meaning: dict[tuple[str, str], list[str]] = {}
+    for kind, words in (("severity", vocabulary.severities), ("tier", vocabulary.tiers)):
+        for word, meaning in words:
+            by_meaning.setdefault((kind, meaning), []).append(word)
+    for (kind, meaning), words_of in by_meaning.items():
+        where = f" by {' or '.join(vocabulary.severity_from)}" if kind == "severity" else ""
+        lines.append(f"{kind}{where}: {', '.join(words_of)} = {meaning}")
+    if vocabulary.by_value is not None:
+        value = vocabulary.by_value
+        steps = [
+            f"{tier} from {least / 10_000:,.2f}" if least > 0 else f"{tier} below"
+            for tier, least in value.at_least
+        ]
+        lines.append(f"tier by purchases in {value.currency}: {', '.join(steps)}")
+    return lines
 
 
 def _promises(policies: Sequence[Policy]) -> Table:

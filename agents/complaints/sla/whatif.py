@@ -22,6 +22,7 @@ from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.replay import Replay
 from schemas.alert import AlertKind
 from schemas.clock import Announcement, Clock, ClockState, ComplaintEvent
+from schemas.common import Tier
 from schemas.policy import ComplaintContext, Target
 
 HELD_FIXED = (
@@ -156,7 +157,8 @@ def run_policy(
     calls: list[Call] = []
     for case in cases:
         clocks, called = judge_case(case, plan, until)
-        verdicts += [_verdict(case, clock, zone) for clock in clocks]
+        tier = plan.words.tier_of(case.context.tier, case.context.value)
+        verdicts += [_verdict(case, clock, tier, zone) for clock in clocks]
         calls += called
     return PolicyRun(name=name, until=until, verdicts=verdicts, calls=calls)
 
@@ -278,13 +280,13 @@ def _is_breached(verdict: Verdict | None) -> bool:
     return verdict is not None and verdict.state is ClockState.BREACHED
 
 
-def _verdict(case: Case, clock: Clock, zone: ZoneInfo) -> Verdict:
+def _verdict(case: Case, clock: Clock, tier: Tier, zone: ZoneInfo) -> Verdict:
     return Verdict(
         complaint_id=case.complaint_id,
         target=clock.target,
         instance=clock.instance,
         channel=case.context.channel,
-        tier=case.context.tier,
+        tier=tier,
         region=case.context.region,
         month=f"{clock.started_at.astimezone(zone):%Y-%m}",
         state=clock.state,

@@ -63,7 +63,7 @@ def counts(tallies: list[Tally]) -> dict[tuple[str, str, object], int]:
     found: dict[tuple[str, str, object], int] = {}
     for tally in tallies:
         if tally.measure in measures:
-            key = (tally.measure.value, tally.labels["team"], tally.value)
+            key = (tally.measure.value, tally.labels.team, tally.value)
             found[key] = found.get(key, 0) + tally.count
     return {key: count for key, count in found.items() if count}
 

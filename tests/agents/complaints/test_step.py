@@ -35,7 +35,7 @@ from schemas.common import (
 from schemas.complaint import Complaint, OpenReason, Severity, Stage
 from schemas.customer import ENDED_COMPLAINTS, PENDING_SECONDS, CustomerState
 from schemas.email import AutoKind
-from schemas.events import CustomerEvent, DeadlineReached
+from schemas.events import DeadlineReached, OfCustomer
 from schemas.interaction import Interaction
 from schemas.rejection import RejectReason
 from tests.builders import CUSTOMER_ID, a_command, an_answer, an_interaction, at
@@ -52,13 +52,13 @@ RULEBOOK = Rulebook(Plan(parse_policy(POLICY)), ComplaintRules())
 class Story:
     """One customer to whom things happen."""
 
-    def __init__(self, *events: CustomerEvent) -> None:
+    def __init__(self, *events: OfCustomer) -> None:
         self.state: CustomerState | None = None
         self.effects: list[Effect] = []
         for event in events:
             self.happens(event)
 
-    def happens(self, event: CustomerEvent) -> None:
+    def happens(self, event: OfCustomer) -> None:
         """Fold one event."""
         result = step(self.state, event, RULEBOOK)
         self.state = result.state
@@ -358,7 +358,7 @@ def test_a_customer_who_becomes_vip_moves_the_tables_and_the_promise() -> None:
 
 def test_order_of_arrival_never_decides() -> None:
     """Complaint, answer and resolution in any order give the same complaint and counts."""
-    events: list[CustomerEvent] = [
+    events: list[OfCustomer] = [
         a_complaint(conversation_key="c", matter_refs=["order:7"]),
         an_interaction("again", at("09:20"), conversation_key="c"),
         an_answer("reply", at("09:40"), conversation_key="c"),
