@@ -231,10 +231,10 @@ def test_a_word_the_policy_does_not_know_is_counted_and_said_once(
     observer.unknown_words({("severity", "P7"): 1, ("tier", "Diamond"): 1})
     assert sample(metrics, "unknown_words_total", field="severity", word="P7") == 3
     assert [record.getMessage() for record in caplog.records] == [
-        "nobody said what severity 'P7' means, so it counts as not said; add it to the policy file, "
-        "under severity.map",
-        "nobody said what tier 'Diamond' means, so it counts as not said; add it to the policy file, "
-        "under tiers.map",
+        "nobody said what severity 'P7' means, so it counts as not said; add it to the policy "
+        "file, under severity.map",
+        "nobody said what tier 'Diamond' means, so it counts as not said; add it to the policy "
+        "file, under tiers.map",
     ]
     observer.unknown_words({("tier", f"t{number}"): 1 for number in range(10_000)})
     assert (sample(metrics, "unknown_words_total", field="tier", word="other") or 0) > 9_000
