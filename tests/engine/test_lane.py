@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -10,10 +11,11 @@ from streams.engine import (
     Engine,
     EngineObserver,
     EngineSettings,
+    RowsMissingError,
     SourceRewoundError,
     TopicPartition,
 )
-from streams.engine.envelope import NEVER, seal
+from streams.engine.envelope import NEVER, applied_of, seal
 from streams.engine.lane import Lane
 from streams.engine.offsets import Offsets
 from streams.engine.rows import LaneRows
@@ -36,13 +38,24 @@ class Observer(EngineObserver):
 class FakeEngine:
     """A consumer, progress and engine in one, as far as a lane asks them."""
 
-    def __init__(self, end: int = 0, position: int = 0, committed: int | None = None) -> None:
+    def __init__(
+        self, end: int = 0, position: int = 0, committed: int | None = None, beginning: int = 0
+    ) -> None:
         self.settings = EngineSettings(bootstrap_servers="none", group_id="g")
         self.observer = Observer()
         self.consumer = self.progress = self
         self.released: list[int] = []
         self.records: list[Record] = []
         self._end, self._position, self._committed = end, position, committed
+        self._beginning = beginning
+
+    def seek(self, _tp: object, offset: int) -> None:
+        """Go on from there."""
+        self._position = offset
+
+    async def beginning_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the source begins."""
+        return dict.fromkeys(tps, self._beginning)
 
     async def position(self, _tp: object) -> int:
         """Where the consumer stands."""
@@ -162,3 +175,58 @@ async def test_a_refused_commit_stays_due() -> None:
     with pytest.raises(OSError, match="gone"):
         await offsets.commit(consumer)
     assert offsets.due_since is not None
+
+
+class Log:
+    """A changelog that takes rows at once."""
+
+    def __init__(self) -> None:
+        self.written: list[dict[bytes, bytes]] = []
+
+    async def write(self, _scope: bytes, sealed: dict[bytes, bytes], _decoded: object) -> None:
+        """Remember."""
+        self.written.append(sealed)
+
+
+def logged_lane(engine: FakeEngine, applied: int = -1) -> tuple[Lane, Log]:
+    """A lane with a changelog."""
+    lane, log = lane_on(engine, applied), Log()
+    lane.changelog = cast(Any, log)
+    return lane, log
+
+
+async def test_what_the_changelog_lost_is_folded_again() -> None:
+    """The group was further than the rows are: go back to where the rows stand."""
+    engine = FakeEngine(end=9, position=8, committed=8)
+    lane, _ = logged_lane(engine, applied=4)
+    await lane._find_start()
+    assert (lane.next_offset, engine._position) == (5, 5)
+    complete, _ = logged_lane(engine := FakeEngine(end=9, position=8, committed=8), applied=7)
+    await complete._find_start()
+    assert (complete.next_offset, engine._position) == (8, 8)
+
+
+async def test_what_source_and_changelog_lost_is_said() -> None:
+    """Nobody can fold it again, so the worker does not go on unless it is told to."""
+    engine = FakeEngine(end=9, position=8, committed=8, beginning=6)
+    with pytest.raises(RowsMissingError, match=r"only know it up to 5: .* begins at 6"):
+        await logged_lane(engine, applied=4)[0]._find_start()
+    engine.settings = replace(engine.settings, accept_missing_rows=True)
+    lane, _ = logged_lane(engine, applied=4)
+    await lane._find_start()
+    assert (lane.next_offset, engine._position) == (6, 6)
+
+
+async def test_nothing_is_committed_that_the_changelog_does_not_know() -> None:
+    """The first offset of a partition, and markers at its end, are logged with a guard row."""
+    engine = FakeEngine(position=7)
+    lane, log = logged_lane(engine)
+    await lane._find_start()
+    engine._position = 9
+    await lane._fetch()
+    assert [applied_of(row) for rows in log.written for row in rows.values()] == [6, 8]
+    assert engine.released == [7, 9]
+    empty = FakeEngine(position=0)
+    lane, log = logged_lane(empty)
+    await lane._find_start()
+    assert (log.written, empty.released) == ([], [0])
