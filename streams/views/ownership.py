@@ -27,6 +27,11 @@ class Owned:
     touched: set[ItemKey] | None = field(default=None)
     """While it is rebuilt: what changed meanwhile, and is newer than the rows that are read."""
 
+    def lose(self) -> None:
+        """Some of its views are gone: they must be rebuilt before they count as complete."""
+        self.complete = False
+        self.losses += 1
+
     def progress(self, now: float) -> bytes:
         """The progress as it is written, confirmed at `now`."""
         return encode(

@@ -40,6 +40,7 @@ from streams.views.items import (
 from streams.views.keys import ViewKeys
 from streams.views.observer import FlushOutcome, ViewObserver
 from streams.views.ownership import Owned
+from streams.views.presence import Presence
 from streams.views.pruning import prune
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,9 @@ class ViewWriter:
         self.keys = ViewKeys(prefix)
         self.source = source
         self.observer = observer or ViewObserver()
-        self._partitions = partitions
+        self.on_lost: Callable[[], None] = lambda: None
+        """Called when Redis has lost all views: put those again that no partition's rows hold."""
+        self._presence = Presence(self.keys, partitions)
         self._clock = clock
         self._max_pending = max_pending
         self._pending: dict[ItemKey, tuple[int, ViewItem]] = {}
@@ -203,9 +206,7 @@ class ViewWriter:
         dropped = [k for k, (_, item) in self._pending.items() if not isinstance(item, CountsItem)]
         partitions = {self._pending.pop(key)[0] for key in dropped}
         for partition in partitions & self._owned.keys():
-            owned = self._owned[partition]
-            owned.complete = False
-            owned.losses += 1
+            self._owned[partition].lose()
         self.observer.overflowed(len(dropped))
         log.warning(
             "%d views could not be written and were dropped; once Redis answers they are rebuilt",
@@ -272,12 +273,21 @@ class ViewWriter:
         for _, (_, item) in items:
             item.write(commands, self.keys)
         pipe = self.redis.pipeline(transaction=True)
+        self._presence.ask(pipe, server=bool(progress))
         commands.fill(pipe)
-        pipe.set(self.keys.partitions, self._partitions)
         if progress:
             pipe.hset(self.keys.progress, mapping=progress)
         async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
-            await pipe.execute()
+            if self._presence.lost(await pipe.execute()):
+                await self._start_over()
+
+    async def _start_over(self) -> None:
+        """Redis has lost the views: rebuild those of owned partitions, and say so until then."""
+        log.warning("Redis has lost the live views; they are written again from the rows")
+        for owned in self._owned.values():
+            owned.lose()
+        await self.redis.delete(self.keys.progress)  # others miss theirs within a second
+        self.on_lost()
 
     def _fail(self, error: Exception) -> None:
         reason = type(error).__name__
