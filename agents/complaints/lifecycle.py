@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from agents.complaints.sla.vocabulary import normal
 from schemas.clock import ComplaintEvent, ComplaintEventKind
@@ -51,25 +52,37 @@ def progress_of(
 ) -> Progress:
     """Fold the sorted `history` into stages. `now` only decides whether a resolved complaint is
     closed; `team` had the complaint when it was opened."""
+    return closed_at(stages_of(history, reopen_within, team), reopen_within, now)
+
+
+def stages_of(
+    history: Sequence[ComplaintEvent], reopen_within: timedelta, team: str = ""
+) -> Progress:
+    """The stages up to the last event, before anybody asks whether it is closed by now."""
     opened_at = next(
         (event.at for event in history if event.what is ComplaintEventKind.OPENED), history[0].at
     )
     progress = Progress(stage=Stage.RECEIVED, opened_at=opened_at, teams=[team] if team else [])
     for event in history:
         if event.at >= opened_at:
-            _advance(progress, event, reopen_within)
+            advance_progress(progress, event, reopen_within)
+    return progress
+
+
+def closed_at(progress: Progress, reopen_within: timedelta, now: datetime) -> Progress:
+    """The same at `now`: a resolved complaint that nobody reopened in time is closed."""
     resolved_at = progress.resolved_at
     if (
         progress.stage is Stage.RESOLVED
         and resolved_at is not None
         and now >= resolved_at + reopen_within
     ):
-        progress.stage = Stage.CLOSED
-        progress.closed_at = resolved_at + reopen_within
+        return replace(progress, stage=Stage.CLOSED, closed_at=resolved_at + reopen_within)
     return progress
 
 
-def _advance(progress: Progress, event: ComplaintEvent, reopen_within: timedelta) -> None:
+def advance_progress(progress: Progress, event: ComplaintEvent, reopen_within: timedelta) -> None:
+    """Fold one more event, the latest, into the caller's own `progress`."""
     match event.what:
         case ComplaintEventKind.OPENED | ComplaintEventKind.CUSTOMER_MESSAGE:
             _customer_spoke(progress, event.at, reopen_within)

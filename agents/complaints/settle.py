@@ -1,16 +1,16 @@
 """Settle a complaint: from its history to stages, clocks, announcements, counts and the next time
 to look.
 
-Everything here is recomputed from the history each time, so late, repeated and out-of-order events
-need no care of their own. What the world was already told or counted is compared, and only the
-difference goes out.
+Everything here is a function of the history, so late, repeated and out-of-order events need no care
+of their own; where an event is the newest, `standing.py` goes on instead of replaying. What the
+world was already told or counted is compared, and only the difference goes out.
 """
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agents.complaints.lifecycle import (
@@ -19,20 +19,28 @@ from agents.complaints.lifecycle import (
     PRIORITY,
     TEAM,
     Progress,
-    merge_history,
-    progress_of,
 )
 from agents.complaints.rules import ComplaintRules
+<<<<<<< HEAD
+from agents.complaints.sla.plan import Plan
+from agents.complaints.standing import Standings
+=======
 from agents.complaints.sla.announcements import Outcome, announce
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.vocabulary import Words
+>>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
 from agents.complaints.versions import PolicyBook
 from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
 from agents.uuids import uuid5_text
 from schemas.alert import SlaAlert
 from schemas.clock import Announced, Announcement, Clock, ClockState, ComplaintEvent
+<<<<<<< HEAD
+from schemas.complaint import ClockView, Complaint, Severity, Stage
+from schemas.customer import ComplaintState, CountedFact, Labels
+=======
 from schemas.complaint import ClockView, Complaint, Stage
 from schemas.customer import COMPLAINT_EVENTS, ComplaintState, CountedFact, Labels
+>>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
 
 ALERT_NAMESPACE = UUID("6f2d6a52-6f0e-5f5e-9a3c-0d3a5f7f1f10")
 HISTORY_SETTLE = timedelta(seconds=10)
@@ -50,6 +58,8 @@ class Rulebook(Struct, frozen=True):
     rules: ComplaintRules
     book: PolicyBook | None = None
     """The versions the partition knows; None before the first."""
+    standings: Standings = field(default_factory=Standings)
+    """Spares replays; changes no result."""
 
     def plan_of(self, version: str) -> Plan:
         """The plan of the version that judges a complaint."""
@@ -82,22 +92,29 @@ def settle(
     `now` is the arrival of what is folded (`fire=False`) or the instant the partition has read past
     (`fire=True`).
     """
-    history = merge_history(state.history, events, COMPLAINT_EVENTS)
     plan = rulebook.plan_of(state.policy)
+    standing = rulebook.standings.after(state, events, plan)
+    history = standing.history
     reopen_within = timedelta(seconds=plan.policy_set.reopen_within_seconds)
-    outcome = announce(state.announced, history, plan, state.context, now, fire=fire)
+    outcome = standing.announce(state.announced, now, fire=fire)
     judged_at = max(filter(None, (state.judged_at, now if fire else None)), default=None)
-    had_by = state.context.attributes.get("team", "")
-    progress = progress_of(history, reopen_within, judged_at or history[-1].at, had_by)
+    progress = standing.progress_at(judged_at or history[-1].at)
     clocks = [_as_told(clock, outcome.announced) for clock in outcome.clocks]
+<<<<<<< HEAD
+    complaint = _complaint_of(state.complaint, progress)
+    views = [view_of(clock) for clock in clocks]
+    is_news = complaint != state.complaint or not _are_same(views, state.complaint.clocks)
+    complaint.clocks = views
+=======
     complaint = _complaint_of(state.complaint, progress, clocks, outcome)
+>>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
     counted = _counted(complaint, progress, clocks)
     effects: list[Effect] = [
         PublishAlert(_alert_of(complaint, said)) for said in outcome.announcements
     ]
     effects += _difference(state.counted, counted)
-    if not state.history or _is_news(complaint, state.complaint):
-        complaint = replace(complaint, change_count=state.complaint.change_count + 1)
+    if not state.history or is_news:
+        complaint.change_count += 1
         effects.append(PublishComplaint(complaint))
     settled = ComplaintState(
         complaint,
@@ -109,6 +126,7 @@ def settle(
         _wake_at(complaint, outcome.wake_at, reopen_within, now, fire=fire),
         state.policy,
     )
+    rulebook.standings.keep(complaint.complaint_id, standing)
     return settled, effects
 
 
@@ -143,9 +161,14 @@ def _wake_at(
     return wake_at
 
 
+<<<<<<< HEAD
+def _complaint_of(complaint: Complaint, progress: Progress) -> Complaint:
+    """A new record with the stages of `progress`, and the clocks of the old one."""
+=======
 def _complaint_of(
     complaint: Complaint, progress: Progress, clocks: Sequence[Clock], outcome: Outcome
 ) -> Complaint:
+>>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
     complaint = replace(
         complaint,
         stage=progress.stage,
@@ -159,9 +182,12 @@ def _complaint_of(
         reopened_count=len(progress.reopenings),
         hand_over_count=len(progress.hand_overs),
         hand_back_count=len(progress.hand_backs),
+<<<<<<< HEAD
+=======
         severity=outcome.severity,
         tier=outcome.tier,
         clocks=[view_of(clock) for clock in clocks],
+>>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
     )
     changes = progress.changes
     if not changes:
@@ -195,13 +221,9 @@ def view_of(clock: Clock) -> ClockView:
     )
 
 
-def _is_news(new: Complaint, old: Complaint) -> bool:
-    """Whether a change is worth publishing: not for the seconds a running clock has used since."""
-    if len(new.clocks) != len(old.clocks):
-        return True
-    if not all(map(_is_same, new.clocks, old.clocks)):
-        return True
-    return replace(new, clocks=old.clocks, change_count=old.change_count) != old
+def _are_same(new: Sequence[ClockView], old: Sequence[ClockView]) -> bool:
+    """Whether nothing is worth publishing: the seconds a running clock has used since are not."""
+    return len(new) == len(old) and all(map(_is_same, new, old))
 
 
 def _is_same(one: ClockView, other: ClockView) -> bool:

@@ -50,6 +50,7 @@ class Life:
 
     def __init__(self, events: list[ComplaintEvent], plan: Plan, context: ComplaintContext) -> None:
         self.plan = plan
+        self.first_context = context
         self.context = context
         self.severity = plan.words.severity_of(context)
         self.tier = plan.words.tier_of(context.tier, context.value)
