@@ -21,26 +21,17 @@ from agents.complaints.lifecycle import (
     Progress,
 )
 from agents.complaints.rules import ComplaintRules
-<<<<<<< HEAD
-from agents.complaints.sla.plan import Plan
-from agents.complaints.standing import Standings
-=======
-from agents.complaints.sla.announcements import Outcome, announce
+from agents.complaints.sla.announcements import Outcome
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.vocabulary import Words
->>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
+from agents.complaints.standing import Standings
 from agents.complaints.versions import PolicyBook
 from agents.effects import Effect, Measure, PublishAlert, PublishComplaint, Tally
 from agents.uuids import uuid5_text
 from schemas.alert import SlaAlert
 from schemas.clock import Announced, Announcement, Clock, ClockState, ComplaintEvent
-<<<<<<< HEAD
-from schemas.complaint import ClockView, Complaint, Severity, Stage
-from schemas.customer import ComplaintState, CountedFact, Labels
-=======
 from schemas.complaint import ClockView, Complaint, Stage
-from schemas.customer import COMPLAINT_EVENTS, ComplaintState, CountedFact, Labels
->>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
+from schemas.customer import ComplaintState, CountedFact, Labels
 
 ALERT_NAMESPACE = UUID("6f2d6a52-6f0e-5f5e-9a3c-0d3a5f7f1f10")
 HISTORY_SETTLE = timedelta(seconds=10)
@@ -100,14 +91,10 @@ def settle(
     judged_at = max(filter(None, (state.judged_at, now if fire else None)), default=None)
     progress = standing.progress_at(judged_at or history[-1].at)
     clocks = [_as_told(clock, outcome.announced) for clock in outcome.clocks]
-<<<<<<< HEAD
-    complaint = _complaint_of(state.complaint, progress)
+    complaint = _complaint_of(state.complaint, progress, outcome)
     views = [view_of(clock) for clock in clocks]
     is_news = complaint != state.complaint or not _are_same(views, state.complaint.clocks)
     complaint.clocks = views
-=======
-    complaint = _complaint_of(state.complaint, progress, clocks, outcome)
->>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
     counted = _counted(complaint, progress, clocks)
     effects: list[Effect] = [
         PublishAlert(_alert_of(complaint, said)) for said in outcome.announcements
@@ -161,14 +148,8 @@ def _wake_at(
     return wake_at
 
 
-<<<<<<< HEAD
-def _complaint_of(complaint: Complaint, progress: Progress) -> Complaint:
+def _complaint_of(complaint: Complaint, progress: Progress, outcome: Outcome) -> Complaint:
     """A new record with the stages of `progress`, and the clocks of the old one."""
-=======
-def _complaint_of(
-    complaint: Complaint, progress: Progress, clocks: Sequence[Clock], outcome: Outcome
-) -> Complaint:
->>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
     complaint = replace(
         complaint,
         stage=progress.stage,
@@ -182,12 +163,8 @@ def _complaint_of(
         reopened_count=len(progress.reopenings),
         hand_over_count=len(progress.hand_overs),
         hand_back_count=len(progress.hand_backs),
-<<<<<<< HEAD
-=======
         severity=outcome.severity,
         tier=outcome.tier,
-        clocks=[view_of(clock) for clock in clocks],
->>>>>>> ed2c5a0a69cf51dee7dd89dd8df86f59b2911bbc
     )
     changes = progress.changes
     if not changes:
