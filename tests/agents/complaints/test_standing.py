@@ -124,10 +124,10 @@ def test_what_was_settled_longest_ago_is_forgotten_first() -> None:
     """The memory is bounded; what is not in it is replayed."""
     standings = Standings(2)
     opening = [ComplaintEvent(START, "o", Kind.OPENED)]
-    made = {name: standings.after(a_complaint(), opening, PLAN) for name in "abc"}
+    state = a_complaint()
+    made = {name: standings.after(state, opening, PLAN) for name in "abc"}
     for name, standing in made.items():
         standings.keep(name, standing)
-    state = a_complaint()
     for name, kept in (("a", False), ("b", True), ("c", True)):
         state.complaint.complaint_id, state.history = name, made[name].history
         assert (standings.after(state, [], PLAN) is made[name]) is kept
