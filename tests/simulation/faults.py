@@ -95,12 +95,27 @@ def _compact(run: "Run", fault: Fault) -> None:
 
 
 def _identity_down(run: "Run", fault: Fault) -> None:
-    run.plant.identity.down_until = run.loop.now + 4.0 * fault.size
+    run.plant.redis.down_until = run.loop.now + 4.0 * fault.size
 
 
 def _identity_forgets_to_answer(run: "Run", fault: Fault) -> None:
-    run.plant.identity.lost_answers = 0.5
-    run.loop.at(4.0, setattr, run.plant.identity, "lost_answers", 0.0)
+    run.plant.redis.lost_answers = 0.5
+    run.loop.at(4.0, setattr, run.plant.redis, "lost_answers", 0.0)
+
+
+def _identity_flushed(run: "Run", fault: Fault) -> None:
+    run.plant.redis.flush()
+
+
+def _identity_restarts(run: "Run", fault: Fault) -> None:
+    run.plant.redis.save()
+    run.loop.at(4.0 * fault.size, run.plant.redis.restart)
+
+
+def _stop_in_a_callback(run: "Run", fault: Fault) -> None:
+    process = run.worker(fault).process
+    process.stop_after = process.steps + 1 + int(fault.pick * 400)
+    process.stop_seconds = run.settings.session_timeout_seconds + 1.0 + 4.0 * fault.size
 
 
 def _clock_jumps(run: "Run", fault: Fault) -> None:
@@ -119,6 +134,7 @@ FAULTS: dict[str, Inflict] = {
     "terminate": _terminate,
     "stop for a moment": _stop_for_a_moment,
     "stop beyond the session": _stop_beyond_the_session,
+    "stop in a callback": _stop_in_a_callback,
     "cut off": _cut_off,
     "lose answers": _lose_answers,
     "broker down": _broker_down,
@@ -128,6 +144,8 @@ FAULTS: dict[str, Inflict] = {
     "compact": _compact,
     "identity down": _identity_down,
     "identity loses answers": _identity_forgets_to_answer,
+    "identity flushed": _identity_flushed,
+    "identity restarts": _identity_restarts,
     "clock jumps": _clock_jumps,
     "one more worker": _one_more,
 }

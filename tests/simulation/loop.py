@@ -39,7 +39,18 @@ class Stuck(RuntimeError):
 class Process:
     """One process on the machine: it may be killed or stopped, and its wall clock may be wrong."""
 
-    __slots__ = ("alive", "die_after", "held", "name", "on_death", "steps", "stopped", "wall_ahead")
+    __slots__ = (
+        "alive",
+        "die_after",
+        "held",
+        "name",
+        "on_death",
+        "steps",
+        "stop_after",
+        "stop_seconds",
+        "stopped",
+        "wall_ahead",
+    )
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -50,6 +61,9 @@ class Process:
         """Callbacks run so far."""
         self.die_after = 0
         """Kill it when it has run so many callbacks; 0: do not."""
+        self.stop_after = 0
+        """Stop it when it has run so many callbacks, for `stop_seconds`; 0: do not."""
+        self.stop_seconds = 0.0
         self.wall_ahead = 0.0
         """Seconds its wall clock is ahead of the true time."""
         self.on_death: Callable[[], None] = lambda: None
@@ -273,6 +287,9 @@ class VirtualLoop(asyncio.AbstractEventLoop):
                 if owner.steps == owner.die_after:
                     self.kill(owner)
                     continue
+                if owner.steps == owner.stop_after:
+                    self.stop(owner)
+                    self.at(owner.stop_seconds, self.go_on, owner)
             self.callbacks += 1
             if self.callbacks > MOST_CALLBACKS or self.callbacks - since > CALLBACKS_PER_INSTANT:
                 raise Stuck(f"no end of callbacks, the last one {handle._callback!r} of {owner}")

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from agents.customer.oracle import Oracle, differences
-from agents.intake.handles import CONVERSATION, handle_kind
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
 from schemas.customer import IntakeState
@@ -89,7 +88,9 @@ def judge(run: "Run") -> list[str]:
     problems += _identity(run)
     alerts: dict[str, bool] = {}
     complaints: dict[str, Complaint] = {}
+    persons: dict[str, str] = {}
     for partition, found in events.items():
+        problems += _one_person(found, persons)
         oracle = Oracle(run.plant.rulebook)
         for _, event in found:
             oracle.fold(event)
@@ -174,20 +175,33 @@ def _place_of(event: CustomerEvent) -> Place | None:
 
 
 def _identity(run: "Run") -> Iterator[str]:
-    """Every handle is one customer's, and its link was published."""
-    owners = {
-        handle: customer
-        for handle, customer in run.plant.identity.book.owners.items()
-        if handle_kind(handle) != CONVERSATION
-    }
-    published: dict[str, set[str]] = {}
-    for records in run.cluster.broker.records(topics.IDENTITY_LINKS).values():
-        for record in records:
-            link = _LINK.decode(record.value or b"")
-            published.setdefault(link.handle, set()).add(link.customer_id)
+    """Whoever a handle belongs to stands on Kafka: a rebuild would find the same."""
+    owners = run.plant.redis.owners()
+    published: dict[str, tuple[int, str]] = {}
+    for record in run.cluster.broker.records(topics.IDENTITY_LINKS)[0]:
+        if record.value is None:
+            continue  # the number of an epoch
+        link = _LINK.decode(record.value)
+        known = published.get(link.handle)
+        if known is None or link.epoch > known[0]:
+            published[link.handle] = link.epoch, link.customer_id
+        elif link.epoch == known[0] and link.customer_id != known[1]:
+            yield f"{link.handle} was given to two customers in epoch {link.epoch}"
     for handle in owners.keys() | published.keys():
-        if published.get(handle) != {owners.get(handle, "")}:
-            yield f"{handle} belongs to {owners.get(handle)}, published {published.get(handle)}"
+        found = published.get(handle, (0, ""))[1]
+        if found != owners.get(handle):
+            yield f"{handle} belongs to {owners.get(handle)}, published for {found}"
+
+
+def _one_person(
+    events: Iterable[tuple[Record, CustomerEvent]], seen: dict[str, str]
+) -> Iterator[str]:
+    """Nobody gets a second identity: records with the same strongest handle are one customer's."""
+    for record, event in events:
+        if isinstance(event, Interaction) and event.handles:
+            handle = event.handles[0]
+            if seen.setdefault(handle, event.customer_id) != event.customer_id:
+                yield f"{handle} was {seen[handle]}, then {event.customer_id} at {record.offset}"
 
 
 # --- rows -----------------------------------------------------------------------------------------

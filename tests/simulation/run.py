@@ -23,11 +23,11 @@ from tests.simulation.clocks import Clocks, installed
 from tests.simulation.consumer import Admin, Consumer
 from tests.simulation.faults import CHANGELOGS, FAULTS, Fault, draw
 from tests.simulation.group import Group
-from tests.simulation.identity import IdentityServer
 from tests.simulation.loop import BOOT, KilledError, Process, Stuck, VirtualLoop, running
 from tests.simulation.oracle import Durable, judge
 from tests.simulation.producer import Producer
 from tests.simulation.records import JUDGED_SECONDS, POLICY, Publication, publications
+from tests.simulation.redis import RedisServer
 from tests.simulation.worker import Plant, SimulatedWorker, topics_of
 from tests.simulation.world import Cluster, Trace, present
 
@@ -96,7 +96,7 @@ class Run:
         )
         self.plant = Plant(
             self.cluster,
-            IdentityServer(Random(seed + 3)),
+            RedisServer(Random(seed + 3)),
             self.settings,
             DeadlineSettings(tick_seconds=2.0, least_seconds=1.0),
             _rulebook(),
@@ -105,6 +105,7 @@ class Run:
         )
         self.workers: list[SimulatedWorker] = []
         self.replays = self.mended = 0
+        self.odd: list[str] = []
         self.healed = False
         self.clocks_agree = True
         """Whether no worker's clock was ever wrong."""
@@ -135,6 +136,7 @@ class Run:
         """What a supervisor does."""
         self.replays += worker.observer.skipped
         self.mended += worker.observer.mended
+        self.odd += worker.odd
         if not self.closing:
             self.loop.at(RESTART_SECONDS, self._restart, worker)
 
@@ -189,9 +191,9 @@ class Run:
         await asyncio.sleep(HEAL_SECONDS)
         self._heal()
         if problem := await self._settle():
-            return [problem, *self.loop.failures]
+            return [problem, *self.odd, *self.loop.failures]
         await self._stop_all()
-        return [*judge(self), *self.loop.failures]
+        return [*judge(self), *self.odd, *self.loop.failures]
 
     def _inflict(self, fault: Fault) -> None:
         self.cluster.trace.add("world", f"fault: {fault.kind}", fault.worker, f"{fault.size:.2f}")
@@ -203,7 +205,7 @@ class Run:
         self.network.cut_until.clear()
         self.network.lost_answers_until.clear()
         self.cluster.refused_share = 0.0
-        self.plant.identity.down_until = self.plant.identity.lost_answers = 0.0
+        self.plant.redis.down_until = self.plant.redis.lost_answers = 0.0
         for log in self.cluster.broker.logs.values():
             log.led_from = 0.0
         self._armed.clear()

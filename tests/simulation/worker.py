@@ -11,18 +11,20 @@ from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
 import mode
+from aiokafka.errors import KafkaError
 
 from agents.complaints.settle import Rulebook
 from agents.intake.settings import IntakeSettings
 from streams import topics, topology
 from streams.deadlines import DeadlineService, DeadlineSettings
-from streams.engine import Engine, EngineObserver, EngineSettings, Lane, Stage
+from streams.engine import Engine, EngineError, EngineObserver, EngineSettings, Lane, Stage
 from streams.engine.lease import Lease
 from streams.pipeline.customers import CustomerPipeline, encode_deadline
 from streams.pipeline.intake import IntakePipeline
 from streams.pipeline.views import LiveViews
-from tests.simulation.identity import Identity, IdentityServer
+from tests.simulation.identity import SimulatedIdentities
 from tests.simulation.loop import KilledError, Process
+from tests.simulation.redis import RedisServer
 from tests.simulation.world import Cluster
 
 __all__ = ["Plant", "SimulatedWorker", "topics_of"]
@@ -31,12 +33,16 @@ EXIT_SECONDS = 15.0
 """An orderly stop after a crash that takes longer ends by force, as `hard_exit_seconds` does."""
 
 
+EXPECTED = (KafkaError, EngineError)
+"""What a worker may give up for: the broker, or its own watchdog."""
+
+
 @dataclass(frozen=True)
 class Plant:
     """What all workers of a run share."""
 
     cluster: Cluster
-    identity: IdentityServer
+    redis: RedisServer
     settings: EngineSettings
     deadlines: DeadlineSettings
     rulebook: Rulebook
@@ -134,6 +140,8 @@ class SimulatedWorker:
         self.cluster = plant.cluster
         self.engine: Engine | None = None
         self.observer = _Observer(plant.cluster)
+        self.odd: list[str] = []
+        """What nobody expects of a worker, even in trouble."""
         self.stopping = asyncio.Event()
 
     def boot(self) -> None:
@@ -167,7 +175,10 @@ class SimulatedWorker:
             )
         except Exception as error:
             self.cluster.note("start failed", type(error).__name__)
-        self.cluster.note("stopping", type(app.crash_reason).__name__)
+        reason = app.crash_reason
+        self.cluster.note("stopping", repr(reason))
+        if reason is not None and not isinstance(reason, EXPECTED):
+            self.odd.append(f"{self.process} crashed: {reason!r}")
         try:
             await asyncio.wait_for(app.stop(), EXIT_SECONDS)
         except TimeoutError:
@@ -177,8 +188,6 @@ class SimulatedWorker:
     def _build(self) -> tuple[_App, Engine]:
         plant = self.plant
         views = _Views(lambda _source: _Nobody())  # type: ignore[arg-type, return-value]
-        intake = IntakePipeline(Identity(plant.identity), plant.intake, views)
-        customers = CustomerPipeline(plant.rulebook, views)
         stages = {
             flow.name: _stage(flow, reads)
             for flow, reads in (
@@ -190,6 +199,9 @@ class SimulatedWorker:
         engine.lease = Lease(plant.settings.lease, exit_process=self._exit)
         engine._guard = _NoGuard()  # type: ignore[assignment]
         engine.add_listener(views)
+        identities = SimulatedIdentities(plant.redis, engine)
+        intake = IntakePipeline(identities.index, plant.intake, views)
+        customers = CustomerPipeline(plant.rulebook, views)
         deadlines = DeadlineService(
             engine,
             stages["customers"],
@@ -204,6 +216,7 @@ class SimulatedWorker:
         for agent, name in ((intake.run, "intake"), (customers.run, "customers")):
             app.add_future(agent(stages[name].channel))  # type: ignore[arg-type]
         app.add_dependency(engine)
+        app.add_dependency(identities)
         app.add_dependency(deadlines)
         return app, engine
 
