@@ -2,11 +2,13 @@
 
 Offsets are committed after the ledger has it, so a crash repeats alerts (which the ledger knows)
 and loses none. Where the ledger does not know a partition, because it is new or Redis was lost,
-reading begins a day back instead of at the committed offset.
+reading begins a day back instead of at the committed offset. While reading, it is asked again and
+again whether the ledger still knows what was marked: Redis may be lost at any time.
 """
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 MAX_RECORDS = 500
 """Records per poll: some milliseconds of work between two commits."""
 
+LOOK_SECONDS = 5.0
+"""How often a reader with nothing to read looks whether Redis still has the ledger."""
+
 T = TypeVar("T")
 
 
@@ -54,6 +59,8 @@ class AlertReader:
         self._wake = wake
         self._consumer: AIOKafkaConsumer | None = None
         self._begin_error: Exception | None = None
+        self._marked: set[TopicPartition] = set()
+        self._look_at = 0.0
         self.stopping = False
 
     async def start(self) -> None:
@@ -82,6 +89,9 @@ class AlertReader:
             batch = await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)
             if self._begin_error is not None:
                 raise self._begin_error
+            if time.monotonic() >= self._look_at:
+                self._look_at = time.monotonic() + LOOK_SECONDS
+                await self._patiently(self.look)
             if not batch:
                 continue
             await self._patiently(partial(self.take_in, batch))
@@ -92,8 +102,22 @@ class AlertReader:
             except KafkaError as error:  # a rebalance; who owns the partition now reads it again
                 log.warning("alerts were taken in, but the offset was not committed: %s", error)
                 continue
-            # Only now, because a marked partition is read from the committed offset.
-            await self._patiently(partial(self._mark, batch))
+            # Only now, because a marked partition is read from the committed offset. And not where
+            # the ledger was lost meanwhile: a mark would say that nothing is missing.
+            if not await self._patiently(self.look):
+                await self._patiently(partial(self._mark, batch))
+
+    async def look(self) -> bool:
+        """Whether Redis has lost the ledger; alerts of the last day are then read again."""
+        names = {f"{tp.topic}/{tp.partition}": tp for tp in self._marked}
+        known = await self._ledger.known_partitions(list(names))
+        if known == names.keys():
+            return False
+        log.warning("Redis has lost the memory of delivery; alerts of the last day are read again")
+        # All partitions, also those somebody marked since: they share one Redis.
+        await self._a_day_back([tp for tp in self._marked if tp.topic == SLA_ALERTS])
+        self._marked.clear()
+        return True
 
     async def begin(self, assigned: Sequence[TopicPartition]) -> None:
         """Set where to read partitions from that the ledger does not know."""
@@ -102,18 +126,23 @@ class AlertReader:
         by_name = {f"{tp.topic}/{tp.partition}": tp for tp in assigned}
         known = await self._patiently(partial(self._ledger.known_partitions, list(by_name)))
         new = [tp for name, tp in by_name.items() if name not in (known or set())]
+        self._marked = set(assigned) - set(new)
+        await self._a_day_back([tp for tp in new if tp.topic == SLA_ALERTS])
+        # A complaint's past ends no warning that is not known here.
+        others = [tp for tp in new if tp.topic != SLA_ALERTS]
+        if others:
+            await consumer.seek_to_end(*others)
+
+    async def _a_day_back(self, tps: Sequence[TopicPartition]) -> None:
+        consumer = self._consumer
+        assert consumer is not None
         since_ms = int((self._now().timestamp() - self._settings.catch_up_seconds) * 1000)
-        alerts = {tp: since_ms for tp in new if tp.topic == SLA_ALERTS}
-        offsets = await consumer.offsets_for_times(alerts) if alerts else {}
+        offsets = await consumer.offsets_for_times(dict.fromkeys(tps, since_ms)) if tps else {}
         for tp, found in offsets.items():
             if found is not None:
                 consumer.seek(tp, found.offset)
             else:
                 await consumer.seek_to_end(tp)
-        # A complaint's past ends no warning that is not known here.
-        others = [tp for tp in new if tp.topic != SLA_ALERTS]
-        if others:
-            await consumer.seek_to_end(*others)
 
     def fail(self, error: Exception) -> None:
         """Make `run` raise `error` before it hands out another record."""
@@ -130,7 +159,9 @@ class AlertReader:
         self._wake()
 
     async def _mark(self, partitions: Iterable[TopicPartition]) -> None:
-        await self._ledger.mark_partitions(f"{tp.topic}/{tp.partition}" for tp in partitions)
+        marked = list(partitions)
+        await self._ledger.mark_partitions(f"{tp.topic}/{tp.partition}" for tp in marked)
+        self._marked.update(marked)
 
     async def _alert(self, record: Any) -> None:
         try:

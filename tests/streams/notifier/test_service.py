@@ -82,3 +82,6 @@ async def test_each_alert_arrives_once_over_restarts_and_none_is_lost_with_redis
     await redis.delete(*await redis.keys(f"{settings.redis_prefix}*"))
     async with running(settings, redis):
         await receiver.until(lambda r: arrived(r) == expected + expected, seconds=60.0)
+        # While it runs, with nothing new to read: it notices, and what waited is not lost.
+        await redis.delete(*await redis.keys(f"{settings.redis_prefix}*"))
+        await receiver.until(lambda r: arrived(r) == expected * 3, seconds=60.0)

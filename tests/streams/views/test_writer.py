@@ -318,3 +318,35 @@ async def test_a_lost_partition_is_not_written_any_more(
     assert await reader.customer("c-1") is None
     stats = await reader.stats()
     assert (stats["chat"].accepted, stats["chat"].received) == (0, 1)
+
+
+@pytest.mark.parametrize("loss", ["flushed", "another server"])
+async def test_views_that_redis_lost_are_written_again(
+    switch: Switch, prefix: str, clock: Clock, reader: ViewReader, loss: str
+) -> None:
+    """What no later change touches comes back from the rows, and until then nothing is fresh."""
+    rows = [CustomerItem(card("c-1")), CustomerItem(card("c-2"))]
+    told = Told()
+    writer = ViewWriter(
+        switch, prefix, partitions=1, source=lambda _: rows, clock=clock, observer=told
+    )
+    lost = []
+    writer.on_lost = lambda: lost.append("counts")
+    writer.own(0, applied=5)
+    await settle(writer)
+    assert await reader.customer("c-2") is not None
+    if loss == "flushed":
+        await switch.redis.delete(*await switch.redis.keys(f"{prefix}*"))
+    else:
+        writer._presence._run_id = "the one before"
+        await switch.redis.delete(f"{prefix}view:customer:c-1", f"{prefix}view:customer:c-2")
+    clock.now += HEARTBEAT_SECONDS
+    await writer.flush()
+    assert writer.incomplete == (0,)
+    assert (await reader.freshness()).state == "empty"
+    await settle(writer)
+    assert lost == ["counts"]
+    assert told.rebuilt_partitions == [0, 0]
+    assert await reader.customer("c-1") is not None
+    assert await reader.customer("c-2") is not None
+    assert (await reader.freshness()).state == "live"
