@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from agents.complaints.matter import is_open
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
@@ -119,7 +121,7 @@ class World:
 
     def fold(self, event: OfCustomer) -> None:
         """Fold one event under the versions known."""
-        rulebook = Rulebook(self.rules.plan, self.rules.rules, self.learned.book)
+        rulebook = replace(self.rules, book=self.learned.book)
         result = step(self.rows.get(event.customer_id), event, rulebook)
         self.rows[event.customer_id] = result.state
         self.effects += result.effects
