@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streams.doctor.findings import Finding, broken, doubtful, fine
+from streams.identity import Claim, Restoring
 from streams.settings import Settings
 
 FULL_RATIO = 0.8
@@ -30,6 +31,7 @@ async def check_redis(redis: Redis, settings: Settings) -> list[Finding]:
         eviction(info),
         memory(info),
         persistence(info),
+        await _identities(redis, settings),
         await _clock(redis),
     ]
 
@@ -78,7 +80,7 @@ def eviction(info: Mapping[str, Any]) -> Finding:
     if policy.startswith("allkeys"):
         return broken(
             "redis eviction",
-            f"{policy}: when full, it forgets who customers are, and one person becomes two",
+            f"{policy}: when full, it forgets who customers are, and intake stops to rebuild that",
             "CONFIG SET maxmemory-policy noeviction, and enough memory",
         )
     return doubtful(
@@ -106,7 +108,7 @@ def persistence(info: Mapping[str, Any]) -> Finding:
         if info.get("aof_last_write_status", "ok") != "ok":
             return doubtful("redis persistence", "the append-only file fails", "Look at its disk")
         return fine("redis persistence", "append-only file")
-    mend = "appendonly yes; without it a restart loses identity links and may repeat alerts"
+    mend = "appendonly yes; without it a restart repeats the alerts of the last day"
     if info.get("rdb_last_bgsave_status", "ok") != "ok":
         return doubtful("redis persistence", "snapshots fail", "Look at its disk and its log")
     saved_at = int(info.get("rdb_last_save_time", 0))
@@ -114,6 +116,20 @@ def persistence(info: Mapping[str, Any]) -> Finding:
         return doubtful("redis persistence", "nothing was saved to disk since its start", mend)
     since = datetime.fromtimestamp(saved_at, UTC)
     return doubtful("redis persistence", f"snapshots only, the last at {since:%H:%M} UTC", mend)
+
+
+async def _identities(redis: Redis, settings: Settings) -> Finding:
+    """Whether records can be given to customers, or wait for the index to be rebuilt."""
+    standing = await Restoring(redis, settings.redis_prefix).standing()
+    if standing is None:
+        return fine("identities", "no complete index: the next worker fills it from Kafka")
+    if standing.claim is Claim.COMPLETE:
+        return fine("identities", "the index is complete")
+    return doubtful(
+        "identities",
+        f"the index was lost and is being rebuilt, {standing.links:,} links so far; records wait",
+        "Wait: intake goes on by itself. Where it begins again and again, a worker's log says why",
+    )
 
 
 async def _clock(redis: Redis) -> Finding:

@@ -59,6 +59,13 @@ class Restoring:
         found = await scripts.EPOCH.run(self._client, [], self._prefix)
         return None if found is None else int(found)
 
+    async def standing(self) -> Standing | None:
+        """How the index stands, without a claim; None where it is incomplete and nobody's turn."""
+        if await self.epoch() is not None:
+            return Standing(Claim.COMPLETE)
+        links = await self._client.hget(f"{self._prefix}#rebuild", "links")
+        return None if links is None else Standing(Claim.BUSY, int(links))
+
     async def begin(self) -> Standing:
         """Claim the rebuild, where there is one to be done."""
         self._token = uuid4().hex  # what an older claim of ours still sends is void

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from streams.doctor import Health
 from streams.doctor.redis import check_redis, cluster, eviction, memory, persistence
 from streams.embedded import EmbeddedServices
+from streams.identity import Link, Restoring
 from streams.settings import Settings, load_settings
 
 
@@ -27,6 +28,34 @@ async def test_the_embedded_one_is_fit_and_left_clean(embedded: EmbeddedServices
         assert Health.BROKEN not in {finding.health for finding in findings}
         assert await redis.keys("doctor-test:*") == []
     finally:
+        await redis.aclose()
+
+
+@pytest.mark.integration
+async def test_how_the_identity_index_stands_is_told(embedded: EmbeddedServices) -> None:
+    """Not there yet, being rebuilt, complete: who waits for records to go on learns why."""
+    redis = Redis.from_url(embedded.redis_url)
+    settings = replace(settings_for(embedded), redis_prefix="doctor-identities:")
+
+    async def said() -> tuple[Health, str]:
+        (finding,) = [f for f in await check_redis(redis, settings) if f.check == "identities"]
+        return finding.health, finding.says
+
+    try:
+        index = Restoring(redis, settings.redis_prefix)
+        assert await said() == (
+            Health.FINE,
+            "no complete index: the next worker fills it from Kafka",
+        )
+        await index.begin()
+        await index.restore([Link("crm:1", "a" * 36, 1)], 0)
+        health, text = await said()
+        assert health is Health.DOUBTFUL
+        assert "1 links so far" in text
+        await index.finish(1)
+        assert await said() == (Health.FINE, "the index is complete")
+    finally:
+        await redis.delete(*await redis.keys("doctor-identities:*"))
         await redis.aclose()
 
 
@@ -52,7 +81,7 @@ async def test_one_that_is_not_there_is_an_error_of_the_client() -> None:
     ],
 )
 def test_what_a_full_redis_forgets(policy: str, limit: int, health: Health) -> None:
-    """Forgetting identity splits customers; forgetting deliveries repeats alerts."""
+    """Forgetting identities stops intake; forgetting deliveries repeats alerts."""
     assert eviction({"maxmemory_policy": policy, "maxmemory": limit}).health is health
 
 
