@@ -71,6 +71,10 @@ class LocalKafka:
         """The brokers' addresses, as Kafka clients want them."""
         return ",".join(f"{LOOPBACK}:{node.port}" for node in self._nodes.values())
 
+    def address(self, number: int) -> str:
+        """The address of one broker."""
+        return f"{LOOPBACK}:{self._nodes[number].port}"
+
     @property
     def running(self) -> list[int]:
         """The numbers of the brokers that run now."""

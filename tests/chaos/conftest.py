@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from deploy.kafka import KafkaUnavailable, LocalKafka
+from streams.embedded import EmbeddedServices
+from tests.chaos.fleet import Fleet
 from tests.engine.harness import Bench
 
 SESSION_SECONDS = "3"
@@ -15,12 +17,38 @@ SESSION_SECONDS = "3"
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[LocalKafka]:
     """One broker for all tests of a run."""
+    yield from _running(LocalKafka())
+
+
+@pytest.fixture(scope="module")
+def three_brokers() -> Iterator[LocalKafka]:
+    """A cluster of three for the tests of a module."""
+    yield from _running(LocalKafka(brokers=3))
+
+
+def _running(kafka: LocalKafka) -> Iterator[LocalKafka]:
     try:
-        broker = LocalKafka().start()
+        kafka.start()
     except KafkaUnavailable as unavailable:
         pytest.skip(str(unavailable))
-    yield broker
-    broker.stop()
+    yield kafka
+    kafka.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey() -> Iterator[EmbeddedServices]:
+    """A Valkey beside the real Kafka."""
+    with EmbeddedServices(broker=False) as services:
+        yield services
+
+
+@pytest.fixture
+async def fleet(
+    kafka: LocalKafka, valkey: EmbeddedServices, tmp_path: Path
+) -> AsyncIterator[Fleet]:
+    """Whole workers on the one broker, none started yet."""
+    async with Fleet(kafka.bootstrap_servers, valkey.redis_url, tmp_path) as fleet:
+        yield fleet
 
 
 @pytest.fixture

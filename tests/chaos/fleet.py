@@ -1,0 +1,314 @@
+"""Several `manyi worker` processes on a real Kafka and Valkey, a feed, and a supervisor."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+from itertools import chain
+from pathlib import Path
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from streams import topics
+from streams.demo import free_port
+from streams.settings import Settings, load_settings
+from streams.worker import ensure_topics
+from tests.chaos import reading
+from tests.chaos.traffic import Record
+from tests.chaos.worker import write_clock
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = ("one", "two", "three")
+PARTITIONS = 6
+STATIC = ("one", "two")
+"""Members with a name in the group: their partitions wait for them while they are started again."""
+PATIENCE_SECONDS = 180.0
+STOP_SECONDS = 45.0
+WIPE_SECONDS = 30.0
+QUIET_LOOKS = 3
+"""Looks in a row, a second apart, that must find nothing unread: deadlines still come."""
+TAIL_LINES = 25
+FEED_BURST = 25
+POLICY = """
+version: 1
+policies: [{name: all, targets: {first_response: {within: 30m}, total_resolution: {within: 5h}}}]
+"""
+
+
+class Stuck(AssertionError):
+    """Something did not happen in time; the message says how things stand."""
+
+
+@dataclass
+class Fleet:
+    """Workers by name on one broker; everything they left is wiped when the next fleet begins."""
+
+    broker: str
+    redis_url: str
+    directory: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    session_seconds: float = 6.0
+    partitions: int = PARTITIONS
+
+    def __post_init__(self) -> None:
+        """Names that no other run has."""
+        mark = uuid.uuid4().hex[:8]
+        self.group = f"chaos-{mark}"
+        self.redis_prefix = f"chaos-{mark}:"
+        self.policy = self.directory / "policy.yaml"
+        self.policy.write_text(POLICY)
+        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.exits: Counter[int] = Counter()
+        self.starts = 0
+        self.fed = 0
+        self._ports: dict[str, int] = {}
+        self._resting: set[str] = set()
+        self._next_life: dict[str, dict[str, str]] = {}
+        self._supervisor: asyncio.Task[None] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """The settings all workers share."""
+        return load_settings(self._variables())
+
+    async def __aenter__(self) -> "Fleet":
+        """Empty topics, and a supervisor that starts again what ends."""
+        await wipe(self.broker)
+        await ensure_topics(self.settings)
+        self._supervisor = asyncio.create_task(self._supervise())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End what was started."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._supervisor
+        for worker in self.workers.values():
+            worker.kill()
+            worker.wait()
+
+    # --- workers ---------------------------------------------------------------------------------
+
+    def start(self, *names: str, **environment: str) -> None:
+        """Start workers; each is started again when it ends, without this extra environment."""
+        for name in names:
+            self._ports.setdefault(name, free_port("127.0.0.1", 0))
+            clock = self.directory / f"{name}.clock"
+            if not clock.exists():
+                write_clock(clock, 0.0)
+            env = {
+                **{k: v for k, v in os.environ.items() if not k.startswith(("MANYI_", "KAFKA_"))},
+                **self._variables(),
+                "MANYI_PORT": str(self._ports[name]),
+                **({"MANYI_INSTANCE_ID": name} if name in STATIC else {}),
+                "CHAOS_SESSION": str(self.session_seconds),
+                "CHAOS_CLOCK": str(clock),
+                "PYTHONPATH": str(ROOT),
+                **self.environment,
+                **environment,
+            }
+            with (self.directory / f"{name}.log").open("ab") as log:
+                self.workers[name] = subprocess.Popen(
+                    [sys.executable, "-m", "tests.chaos.worker"],
+                    cwd=ROOT,
+                    env=env,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                )
+            self.starts += 1
+            self._resting.discard(name)
+
+    def kill(self, name: str) -> None:
+        """Kill -9; the supervisor starts it again."""
+        self.workers[name].kill()
+
+    def rearm(self, name: str, **environment: str) -> None:
+        """Give the next life of a worker, and that one alone, some more variables."""
+        self._next_life[name] = environment
+
+    async def stop(self, name: str) -> int:
+        """Stop a worker as an operator would, for good; its exit status."""
+        self._resting.add(name)
+        worker = self.workers.pop(name)
+        worker.terminate()
+        try:
+            status = await asyncio.to_thread(worker.wait, STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            worker.kill()
+            raise Stuck(f"{name} did not stop:\n{self.tail(name)}") from None
+        self.exits[status] += 1
+        return status
+
+    async def stop_all(self) -> None:
+        """Once all are ready, stop them in order; each must end well."""
+        for name in list(self.workers):
+            await self.until_ready(name)
+        for name in list(self.workers):
+            status = await self.stop(name)
+            assert status == 0, f"{name} ended with {status}:\n{self.tail(name)}"
+
+    async def pause(self, name: str, seconds: float) -> None:
+        """Stop a worker in mid-air, then let it go on, if it is still there."""
+        worker = self.workers[name]
+        worker.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        worker.send_signal(signal.SIGCONT)
+
+    def set_clock(self, name: str, wrong_by_seconds: float) -> None:
+        """Set the wall clock of one worker wrong, at once; 0 is right."""
+        write_clock(self.directory / f"{name}.clock", wrong_by_seconds)
+
+    async def until_ready(self, *names: str, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until these workers (all by default) have their partitions and rows."""
+        give_up = time.monotonic() + seconds
+        for name in names or tuple(self.workers):
+            while not await asyncio.to_thread(self.is_ready, name):
+                if time.monotonic() > give_up:
+                    raise Stuck(f"{name} does not become ready\n{await self.diagnosis()}")
+                await asyncio.sleep(0.2)
+
+    def is_ready(self, name: str) -> bool:
+        """Whether a worker says so itself."""
+        url = f"http://127.0.0.1:{self._ports[name]}/health/ready"
+        try:
+            with urllib.request.urlopen(url, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (OSError, urllib.error.URLError):
+            return False
+
+    async def _supervise(self) -> None:
+        while True:
+            for name, worker in list(self.workers.items()):
+                if name not in self._resting and (status := worker.poll()) is not None:
+                    self.exits[status] += 1
+                    self.start(name, **self._next_life.pop(name, {}))
+            await asyncio.sleep(0.1)
+
+    # --- records ---------------------------------------------------------------------------------
+
+    async def feed(self, records: Iterable[Record], per_second: float) -> None:
+        """Publish at that pace; what the broker did not take is published again, as retries are."""
+        began, source = time.monotonic(), iter(records)
+        waiting: list[tuple[Record, asyncio.Future[object]]] = []
+        async for producer in self._producers():
+            refused = [record for record, answer in waiting if not _is_acknowledged(answer)]
+            source, waiting = chain(refused, source), []
+            self.fed -= len(refused)
+            try:
+                for record in source:
+                    answer = await producer.send(record.topic, record.value, record.key)
+                    waiting.append((record, answer))
+                    self.fed += 1
+                    if self.fed % FEED_BURST == 0:
+                        waiting = [pair for pair in waiting if not _is_acknowledged(pair[1])]
+                        ahead = began + self.fed / per_second - time.monotonic()
+                        await asyncio.sleep(max(0.0, ahead))
+                await producer.flush()
+            except KafkaError:
+                await asyncio.sleep(1)
+            if all(_is_acknowledged(answer) for _, answer in waiting):
+                return
+
+    async def _producers(self) -> AsyncIterator[AIOKafkaProducer]:
+        """One producer after the other: one that met a broken broker may be of no use."""
+        while True:
+            producer = AIOKafkaProducer(
+                bootstrap_servers=self.broker, acks="all", linger_ms=5, max_request_size=10 << 20
+            )
+            try:
+                await producer.start()
+            except KafkaError:
+                await asyncio.sleep(1)
+                continue
+            try:
+                yield producer
+            finally:
+                with contextlib.suppress(KafkaError):
+                    await producer.stop()
+
+    async def lag(self) -> dict[str, int]:
+        """Records that are not committed, by partition, where there are any."""
+        upto = await reading.ends(self.broker, *reading.SOURCES)
+        done = await reading.committed(self.broker, self.group, upto)
+        return {f"{tp.topic}/{tp.partition}": n for tp, e in upto.items() if (n := e - done[tp])}
+
+    async def settle(self, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until everything is read and committed, and no deadline comes for a while."""
+        give_up, quiet = time.monotonic() + seconds, 0
+        while quiet < QUIET_LOOKS:
+            try:
+                quiet = 0 if await self.lag() else quiet + 1
+            except KafkaError:
+                quiet = 0
+            if time.monotonic() > give_up:
+                raise Stuck(
+                    f"not everything is read after {seconds:.0f} s\n{await self.diagnosis()}"
+                )
+            await asyncio.sleep(1)
+
+    # --- what to say when it does not work -------------------------------------------------------
+
+    async def diagnosis(self) -> str:
+        """How things stand: what is unread, who runs, what they said last."""
+        try:
+            async with asyncio.timeout(10):
+                unread = str(await self.lag() or "nothing")
+        except (KafkaError, TimeoutError) as error:
+            unread = f"unknown: {error!r}"
+        lines = [f"unread: {unread}", f"exits so far: {dict(self.exits)}"]
+        for name, worker in self.workers.items():
+            ready = await asyncio.to_thread(self.is_ready, name)
+            state = f"runs as {worker.pid}" if worker.poll() is None else f"ended {worker.poll()}"
+            lines += [f"--- {name}: {state}, {'ready' if ready else 'not ready'}", self.tail(name)]
+        return "\n".join(lines)
+
+    def tail(self, name: str) -> str:
+        """The last lines a worker said."""
+        said = (self.directory / f"{name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(said[-TAIL_LINES:])
+
+    def _variables(self) -> dict[str, str]:
+        return {
+            "KAFKA_BOOTSTRAP_SERVERS": self.broker,
+            "REDIS_URL": self.redis_url,
+            "MANYI_GROUP": self.group,
+            "MANYI_REDIS_PREFIX": self.redis_prefix,
+            "MANYI_PARTITIONS": str(self.partitions),
+            "MANYI_POLICY": str(self.policy),
+            "MANYI_REGION": "CN",
+            "MANYI_MAX_RECORDS": "500",
+            "MANYI_ALERTS": "off",
+        }
+
+
+def _is_acknowledged(answer: "asyncio.Future[object]") -> bool:
+    return answer.done() and not answer.cancelled() and answer.exception() is None
+
+
+async def wipe(broker: str) -> None:
+    """Remove the topics of an earlier run and wait until they are gone."""
+    ours = {topic.name for topic in topics.topics()}
+    admin = AIOKafkaAdminClient(bootstrap_servers=broker)
+    await admin.start()
+    try:
+        give_up = time.monotonic() + WIPE_SECONDS
+        while present := sorted(ours & set(await admin.list_topics())):
+            if time.monotonic() > give_up:
+                raise Stuck(f"topics do not go away: {present}")
+            with contextlib.suppress(KafkaError):
+                await admin.delete_topics(present)
+            await asyncio.sleep(0.3)
+    finally:
+        await admin.close()

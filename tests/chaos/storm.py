@@ -1,0 +1,56 @@
+"""A storm: traffic, faults while it flows, then quiet, an orderly stop, and the judge."""
+
+import asyncio
+import os
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from random import Random
+
+from tests.chaos.faults import Fault
+from tests.chaos.fleet import NAMES, Fleet
+from tests.chaos.judge import Judge, Verdict
+from tests.chaos.traffic import Record
+from tests.chaos.views import judge_views
+
+SEED = int(os.environ.get("CHAOS_SEED", "0")) or int(time.time())
+RATE = float(os.environ.get("CHAOS_WORKER_RATE", "300"))
+"""Records a second: enough that every fault hits something, slow enough for a busy machine."""
+GAP_SECONDS = 2.5
+
+
+async def storm(
+    fleet: Fleet,
+    faults: Sequence[Fault],
+    records: Iterable[Record],
+    *,
+    rate: float = RATE,
+    workers: Sequence[str] = NAMES,
+) -> Verdict:
+    """Let these faults happen, one after the other, while the records are fed; then judge."""
+    chance = Random(SEED)
+    print(f"CHAOS_SEED={SEED}")
+    fleet.start(*workers)
+    await fleet.until_ready(*workers)
+    feeding = asyncio.create_task(fleet.feed(records, rate))
+    for fault in faults:
+        await asyncio.sleep(GAP_SECONDS * chance.uniform(0.4, 1.6))
+        await fault(fleet, chance)
+    await feeding
+    return await after_the_storm(fleet)
+
+
+async def after_the_storm(fleet: Fleet) -> Verdict:
+    """Everybody at work until all is read, then an orderly stop, then the verdict."""
+    fleet.start(*(name for name in NAMES if name not in fleet.workers))
+    await fleet.settle()
+    await fleet.until_ready()
+    await asyncio.sleep(3)  # an auditor's turn, to mend what a paused worker wrote last
+    await fleet.settle()
+    stopped_at = datetime.now(UTC)
+    await fleet.stop_all()
+    judge = Judge(fleet.settings, fleet.group, stopped_at)
+    verdict = await judge.judge()
+    await judge_views(judge)
+    print("\n".join(verdict.lines()), f"\nexits: {dict(fleet.exits)}")
+    return verdict

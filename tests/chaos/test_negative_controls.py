@@ -1,0 +1,49 @@
+"""The judge sees: each defect that is put into a worker is reported by the check that looks for it.
+
+Without these a verdict that finds nothing would prove nothing.
+"""
+
+import pytest
+
+from streams.engine.failpoints import VARIABLE
+from tests.chaos.fleet import Fleet
+from tests.chaos.judge import Verdict
+from tests.chaos.storm import SEED, after_the_storm
+from tests.chaos.traffic import traffic
+
+pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+
+RECORDS = 3_000
+QUICK = 3_000.0
+
+
+async def verdict_on(fleet: Fleet, hole: str, **environment: str) -> Verdict:
+    """Let a worker with a hole work, and what came after it if it died."""
+    fleet.environment["CHAOS_HOLE"] = hole
+    fleet.start("one", **environment)
+    await fleet.until_ready()
+    await fleet.feed(traffic(SEED, RECORDS), QUICK)
+    return await after_the_storm(fleet)
+
+
+@pytest.mark.parametrize(
+    ("hole", "check"),
+    [
+        ("lost_table_row", "rows"),
+        ("lost_customer", "rows"),
+        ("lost_link", "identity"),
+        ("second_identity", "identity"),
+        ("lost_alert", "alerts"),
+    ],
+)
+async def test_a_defect_is_found(fleet: Fleet, hole: str, check: str) -> None:
+    """What is lost or doubled on purpose is reported by the check that looks for it."""
+    verdict = await verdict_on(fleet, hole)
+    assert check in verdict.wrong, verdict.lines()
+
+
+async def test_a_commit_before_the_acknowledgements_is_found(fleet: Fleet) -> None:
+    """The classical hole: offsets first, then the crash; only a failpoint shows it every time."""
+    verdict = await verdict_on(fleet, "commit_first", **{VARIABLE: "committed:12"})
+    assert fleet.exits[-9] >= 1
+    assert {"events", "rows"} & set(verdict.wrong), verdict.lines()

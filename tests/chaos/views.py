@@ -1,0 +1,77 @@
+"""What the live views and the identity index in Redis must show, given what the judge expects."""
+
+from typing import Any
+
+from redis.asyncio import Redis
+
+from agents.satisfaction.rollup import decode_row_key, merge_rows
+from schemas.complaint import Stage
+from schemas.satisfaction import SatisfactionRow
+from streams.identity import IdentityIndex
+from streams.pipeline.cards import card_of as customer_card
+from streams.views import ViewReader
+from streams.views.facts import card_of as complaint_card
+from tests.chaos.judge import Check, Judge
+
+ENDED = {Stage.RESOLVED, Stage.CLOSED}
+
+
+async def judge_views(judge: Judge) -> None:
+    """Compare cards, lists, tables, counts and the identity index with what the topics say."""
+    settings = judge.settings
+    redis: Redis = Redis.from_url(settings.redis_url)
+    try:
+        reader = ViewReader(redis, settings.redis_prefix)
+        check = judge.verdict.check("views")
+        await _customers(judge, reader, check)
+        await _complaints(judge, reader, check)
+        await _tables(judge, reader, check)
+        await _counts(judge, reader, check)
+        index = IdentityIndex(redis, settings.redis_prefix)
+        known = judge.verdict.check("identity index")
+        for handle, owner in judge.links.items():
+            known.same(f"owner of {handle} in Redis", owner, await index.customer_of(handle))
+    finally:
+        await redis.aclose()
+
+
+async def _customers(judge: Judge, reader: ViewReader, check: Check) -> None:
+    for oracle in judge.oracles.values():
+        for name, state in oracle.customers.items():
+            found = await reader.customer(name)
+            check.same(f"card of customer {name}", customer_card(state, judge.words), found)
+
+
+async def _complaints(judge: Judge, reader: ViewReader, check: Check) -> None:
+    still_open = []
+    for oracle in judge.oracles.values():
+        for name, complaint in oracle.complaints.items():
+            found = await reader.complaint(name)
+            shown = "" if found is None else found.customer_name  # as of its last change, or later
+            check.same(f"card of complaint {name}", complaint_card(complaint, shown), found)
+            if complaint.stage not in ENDED:
+                still_open.append(name)
+    listed = [fact.complaint_id for fact in await reader.open_facts()]
+    check.sets("open complaint", still_open, listed)
+
+
+async def _tables(judge: Judge, reader: ViewReader, check: Check) -> None:
+    total: dict[Any, SatisfactionRow] = {}
+    for oracle in judge.oracles.values():
+        for encoded, row in oracle.tables.rows.items():
+            key = decode_row_key(encoded)
+            total[key] = merge_rows(total[key], row) if key in total else row
+    shown: dict[Any, dict[str, SatisfactionRow]] = {}
+    for key, row in total.items():
+        place = (key.window, key.hour, key.dimension)
+        if place not in shown:
+            shown[place] = (await reader.rows(key.window, [key.hour], key.dimension))[key.hour]
+        check.same(f"table {key}", row, shown[place].get(key.key))
+
+
+async def _counts(judge: Judge, reader: ViewReader, check: Check) -> None:
+    for name, found in (await reader.stats()).items():
+        counts = judge.counts[name]
+        check.same(f"received of {name}", counts["received"], found.received)
+        parts = found.accepted + found.duplicate + found.rejected + found.skipped
+        check.same(f"accounting of {name}", found.received, parts)
