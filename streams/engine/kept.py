@@ -51,6 +51,9 @@ class KeptStores:
         starts = []
         for scope, rows in self._lanes.items():
             mark = rows.attach(self._shelves.open(self._tp, scope))
+            if mark is not None and not mark.checks:  # it never met a record: there is nothing
+                rows.start_over()
+                mark = None
             self._marks[scope] = mark or StoreMark(position=0)
             self._newest[scope] = deque(maxlen=CHECKED_RECORDS)
             if mark is not None:

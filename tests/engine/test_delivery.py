@@ -79,6 +79,24 @@ async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: s
     assert verdict.rows_wrong_if_last_wins == 0
 
 
+@pytest.mark.parametrize("place", ["effects_acked", "changelog_acked", "committed"])
+async def test_kill_9_with_rows_on_disk_leaves_the_right_rows(
+    bench: Bench, tmp_path: Path, place: str
+) -> None:
+    """Between acknowledgement and disk, and after both: a later life goes on from what is there."""
+    bench.environment["STATE_DIR"] = str(tmp_path / "state")
+    await bench.feed(3_000)
+    where = f"{place}:2" if "commit" in place else f"count/{place}:5"
+    await feed_until_dead(bench, {"ENGINE_FAILPOINT": where})
+    await bench.wait_until_done()
+    assert await bench.stop("one") == 0
+    verdict = await bench.judge()
+    assert verdict.wrong == {}
+    assert verdict.rows_wrong_if_last_wins == 0
+    assert "read anew" not in bench.log_of("one")
+    assert "are not used" not in bench.log_of("one")
+
+
 @pytest.mark.parametrize(
     ("hole", "place"),
     [("commit_first", "committed:9"), ("no_skip", "count/changelog_acked:5")],

@@ -226,3 +226,18 @@ async def test_lanes_on_disk_that_share_a_changelog_keep_apart(tmp_path: Path) -
     await again.changelog.restore()
     assert (again.counts(SCOPE_A), again.counts(SCOPE_B)) == ({"k": 5, "l": 5}, {"k": 29})
     again.changelog.close()
+
+
+async def test_an_empty_store_is_no_doubt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A lane that was started and stopped before its first record begins quietly."""
+    producer = Producer()
+    for _ in range(2):
+        worker = Worker(producer, on_disk=str(tmp_path))
+        await worker.changelog.restore()
+        worker.changelog.close()
+    await Worker(producer).write(3, "a")
+    worker = Worker(producer, on_disk=str(tmp_path))
+    await worker.changelog.restore()
+    assert worker.counts() == {"a": 3}
+    assert caplog.text == ""
+    worker.changelog.close()

@@ -23,12 +23,13 @@ from streams.engine import (
     TopicPartition,
 )
 from streams.engine.envelope import applied_of, seal
-from tests.engine.harness import EAGER_COMPACTION
+from tests.engine.harness import EAGER_COMPACTION, Bench
 from tests.engine.local import Playground, until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
 ON_KAFKA: dict[str, Any] = {"idempotent": True, "exact_end_offsets": True}
+KILLS = 4
 CLEANER_SECONDS = 60.0
 """The cleaner looks every second, and takes what stood in closed segments."""
 
@@ -281,3 +282,27 @@ async def test_rows_on_disk_survive_restarts_and_not_another_changelog(
         await applied(engine, 299)
         assert counts_of(engine) == dict.fromkeys(keys, 1)
     assert len({record.key for record in await read_all(ground, "log")}) == 300
+
+
+async def test_killed_workers_with_rows_on_disk_lose_nothing(
+    kafka: LocalKafka, tmp_path: Path
+) -> None:
+    """Lanes move between workers of one machine, over directories that outlive their owners."""
+    environment = {"SESSION": "3", "MAX_RECORDS": "200", "STATE_DIR": str(tmp_path / "state")}
+    async with Bench(
+        kafka.bootstrap_servers, tmp_path, environment, idempotent=True, partitions=4, keys=500
+    ) as bench:
+        for name in ("one", "two"):
+            bench.start(name)
+        feeding = asyncio.create_task(bench.feed(KILLS * 2_000, per_second=800))
+        for number in range(KILLS):
+            await asyncio.sleep(2.5)
+            bench.workers["one" if number % 2 else "two"].kill()
+            await asyncio.sleep(0.1)
+            bench.restart_the_dead()
+        await feeding
+        await bench.wait_until_done()
+        await bench.stop_all()
+        verdict = await bench.judge()
+        assert verdict.wrong == {}
+        assert verdict.rows_wrong_if_last_wins == 0

@@ -116,6 +116,8 @@ def main() -> None:
         idempotent=environ.get("IDEMPOTENT") == "1",
         exact_end_offsets=environ.get("IDEMPOTENT") == "1",
         max_records=int(environ.get("MAX_RECORDS", "500")),
+        state_store="rocksdb" if environ.get("STATE_DIR") else "memory",
+        state_dir=environ.get("STATE_DIR"),
     )
     if hole := environ.get("HOLE"):
         from tests.engine import holes
