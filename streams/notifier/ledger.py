@@ -303,18 +303,27 @@ class Ledger:
     # ------------------------------------------------------------------------
 
     async def known_partitions(self, partitions: Sequence[str]) -> set[str]:
-        """Those of the partitions this ledger has read before, and not lost since."""
+        """Those of the partitions this ledger has read before, and not lost since.
+
+        A mark names the server process it was set on: one that was restarted, or took over, may
+        lack the last second although it has the mark.
+        """
         if not partitions:
             return set()
         found = await self._redis.mget([self._keys.partition(name) for name in partitions])
-        return {name for name, mark in zip(partitions, found, strict=True) if mark}
+        server = await self._server()
+        return {name for name, mark in zip(partitions, found, strict=True) if mark == server}
 
     async def mark_partitions(self, partitions: Iterable[str]) -> None:
         """Note that these partitions are being read; kept for as long as alert ids are."""
+        server = await self._server()
         pipeline = self._redis.pipeline(transaction=False)
         for name in partitions:
-            pipeline.set(self._keys.partition(name), b"1", ex=self._settings.memory_seconds // 2)
+            pipeline.set(self._keys.partition(name), server, ex=self._settings.memory_seconds // 2)
         await pipeline.execute()
+
+    async def _server(self) -> bytes:
+        return str((await self._redis.info("server"))["run_id"]).encode()
 
     # ---------------------------------------------------------------------------------------
 
