@@ -76,11 +76,14 @@ class Meter:
     def __init__(self) -> None:
         self._cpu, self._wall = time.process_time(), time.perf_counter()
 
-    def tell(self) -> None:
-        """Print what it took."""
-        spent = {
+    def spent(self) -> dict[str, float]:
+        """CPU and wall seconds so far."""
+        return {
             "cpu_seconds": time.process_time() - self._cpu,
             "wall_seconds": time.perf_counter() - self._wall,
         }
+
+    def tell(self) -> None:
+        """Print what it took."""
         # Faust turns `sys.stdout` into a log.
-        print(json.dumps(spent), file=sys.__stdout__, flush=True)
+        print(json.dumps(self.spent()), file=sys.__stdout__, flush=True)

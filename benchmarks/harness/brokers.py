@@ -1,6 +1,7 @@
 """Servers of one run: Apache Kafka or the embedded broker, topics, and records in bulk."""
 
 import contextlib
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -76,8 +77,15 @@ async def publish(
     topic: str,
     partitions: int,
     records: Iterable[tuple[bytes, bytes, int | None]],
+    key_start: int = 0,
 ) -> int:
-    """Append (key, value, timestamp in ms or None) in record batches, by key; returns how many."""
+    """Append (key, value, timestamp in ms or None) in record batches; returns how many.
+
+    The partition is that of the key without its first `key_start` bytes, as rows lie where their
+    customers' events do.
+    """
+    # A topic that was just created has no leader for a moment; the producer tries again by itself.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     producer = AIOKafkaProducer(
         bootstrap_servers=broker, max_batch_size=BATCH_BYTES, max_request_size=16 << 20
     )
@@ -87,7 +95,7 @@ async def publish(
     try:
         for key, value, at_ms in records:
             count += 1
-            partition = partition_of(key, partitions)
+            partition = partition_of(key[key_start:], partitions)
             batch = batches.get(partition)
             if batch is None or batch.append(key=key, value=value, timestamp=at_ms) is None:
                 if batch is not None:
