@@ -189,9 +189,7 @@ class Job:
             Rulebook(Plan(load_policy(None)), ComplaintRules()), self.live
         )
         self.live.writer.own(PARTITION, -1)
-        self.intake_lanes = {
-            topic: Lane(INTAKE_STAGE, topic, self.publish) for topic in INTAKE_STAGE.reads
-        }
+        self.intake_lanes = {t: Lane(INTAKE_STAGE, t, self.publish) for t in INTAKE_STAGE.reads}
         self.lane = Lane(CUSTOMER_STAGE, topics.CUSTOMER_EVENTS, self.publish)
         self.waiting: list[Record] = []
         self.offset = 0
