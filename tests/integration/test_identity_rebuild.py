@@ -21,6 +21,7 @@ from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.intake.ids import customer_id
+from deploy.kafka import KafkaUnavailable, LocalKafka
 from schemas.events import IdentityLink
 from streams import topics
 from streams.audit import audit
@@ -44,7 +45,7 @@ PHONE = "interactions.phone.v1"
 class Servers:
     """A broker, and a Valkey that can be killed without it."""
 
-    broker: EmbeddedServices
+    broker: EmbeddedServices | LocalKafka
     valkey: EmbeddedServices
 
     @property
@@ -66,9 +67,11 @@ class Servers:
 
 
 @contextlib.asynccontextmanager
-async def servers() -> AsyncIterator[Servers]:
-    """Both, for the time of the block."""
-    async with EmbeddedServices() as broker:
+async def servers(kafka: LocalKafka | None = None) -> AsyncIterator[Servers]:
+    """Both, for the time of the block; with a real Kafka in place of the embedded broker."""
+    async with contextlib.AsyncExitStack() as stack:
+        broker: EmbeddedServices | LocalKafka
+        broker = kafka if kafka else await stack.enter_async_context(EmbeddedServices())
         found = Servers(broker, await asyncio.to_thread(EmbeddedServices(broker=False).start))
         try:
             yield found
@@ -169,6 +172,23 @@ async def test_a_loss_in_mid_stream_makes_no_second_customer(fault: str) -> None
         assert counted >= 2  # the first start is one
         links = await links_of(world)
         assert {link.epoch for link in links} > {1}  # links were made before and after a loss
+
+
+@pytest.mark.kafka
+async def test_a_loss_makes_no_second_customer_on_a_real_kafka() -> None:
+    """The same with an idempotent producer, exact ends and a compacted topic."""
+    try:
+        kafka = LocalKafka().start()
+    except KafkaUnavailable as reason:
+        pytest.skip(str(reason))
+    try:
+        async with servers(kafka) as services, a_world(services, embedded=False) as world:  # type: ignore[arg-type]
+            await feed(world, world.worker.redis.flushall, 3)
+            await world.settle()
+            assert await eventually(lambda: shown(world))
+            await judge(world)
+    finally:
+        kafka.stop()
 
 
 async def links_of(world: World) -> list[IdentityLink]:
