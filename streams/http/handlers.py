@@ -120,11 +120,15 @@ class Api:
 
     async def clocks(self, args: Args) -> ComplaintClocks:
         """A complaint's clocks, stretch by stretch."""
+        return await self.explained(args["complaint_id"])
+
+    async def explained(self, complaint_id: str) -> ComplaintClocks:
+        """The same for one complaint, by its id."""
         now = datetime.fromtimestamp(self.services.clock(), UTC)
-        found = await explain_kept(self.services.reader, args["complaint_id"], now)
+        found = await explain_kept(self.services.reader, complaint_id, now)
         if found is None:
             raise not_found(
-                f"there is no history of a complaint {args['complaint_id']}",
+                f"there is no history of a complaint {complaint_id}",
                 "look for it: GET /v1/complaints?state=all, or by its customer",
             )
         return found.clocks

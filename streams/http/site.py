@@ -14,6 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from redis.exceptions import RedisError
 
 from streams.http.errors import ApiError, Problem, json_response
+from streams.http.explanation import render
 from streams.http.feed import BoardFeed
 from streams.http.handlers import Api
 from streams.http.params import read_params
@@ -63,6 +64,7 @@ class Site:
             else:
                 app.router.add_route(route.method, route.path, handler)
         app.router.add_get("/", self._page)
+        app.router.add_get("/complaints/{complaint_id}", self._complaint)
         app.router.add_static("/static", STATIC)
         app.on_shutdown.append(self._close)
 
@@ -136,6 +138,19 @@ class Site:
         html = self.wallboard.page(
             await self.feed.current(), language, theme if theme in THEMES else ""
         )
+        headers = PAGE_HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
+        return web.Response(text=html, content_type="text/html", headers=headers)
+
+    async def _complaint(self, request: web.Request) -> web.StreamResponse:
+        """A complaint explained, for people; the same as data is `/v1/complaints/{id}/clocks`."""
+        language = language_of(
+            request.query.get("lang"), request.headers.get("Accept-Language", "")
+        )
+        theme = request.query.get("theme", "")
+        complaint_id = request.match_info["complaint_id"]
+        found = await self.api.explained(complaint_id)
+        card = await self.services.reader.complaint(complaint_id)
+        html = render(found, card, language, theme if theme in THEMES else "")
         headers = PAGE_HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
         return web.Response(text=html, content_type="text/html", headers=headers)
 

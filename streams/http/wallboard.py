@@ -59,7 +59,7 @@ class Wallboard:
     def page(self, board: Board, language: str, theme: str) -> str:
         """The whole page."""
         return environment.get_template("wall.html").render(
-            **self._context(board, language), theme=theme, zone=self._zone, asset=_asset
+            **self._context(board, language), theme=theme, zone=self._zone, asset=asset
         )
 
     def fragment(self, board: Board, language: str) -> Fragment:
@@ -166,7 +166,7 @@ def _answer(board: Board, state: str, words: Words) -> str:
 
 
 @cache
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
     """The address of a static file; it changes with the file, so that nobody keeps an old one."""
     digest = hashlib.blake2b((STATIC / name).read_bytes(), digest_size=6).hexdigest()
     return f"/static/{name}?v={digest}"

@@ -7,6 +7,8 @@ One word, one meaning: "breached" is a broken promise, "due soon" a promise of w
 from collections.abc import Iterable
 from datetime import datetime, tzinfo
 
+from streams.http.clock_words import CLOCK_WORDS
+
 EN, ZH = "en", "zh"
 LANGUAGES = (EN, ZH)
 
@@ -126,8 +128,14 @@ WORDS: dict[str, tuple[str, str]] = {
     "target.total_resolution": ("resolution", "解决"),
     "target.hand_over": ("work of the team", "组内处理"),
     "no_script": ("Reload to refresh: scripts are off.", "脚本未启用，请刷新本页。"),
+    **CLOCK_WORDS,
 }
 
+_DAYS = {
+    EN: ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
+    ZH: ("周一", "周二", "周三", "周四", "周五", "周六", "周日"),
+}
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _UNITS = {EN: (" d", " h", " min", " s"), ZH: (" 天", " 小时", " 分", " 秒")}
 
 
@@ -138,6 +146,11 @@ class Words:
         self.language = language
         self._zh = language == ZH
         self._zone = zone
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of its times."""
+        return self._zone
 
     def __call__(self, name: str, **values: object) -> str:
         """The words called `name`; a name that is not known is shown as it came."""
@@ -171,6 +184,45 @@ class Words:
     def time(self, at: datetime, seconds: bool = False) -> str:
         """The time of day on a 24-hour clock."""
         return at.astimezone(self._zone).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+    def day(self, at: datetime) -> str:
+        """The day: `2 Mar`, `3月2日`."""
+        local = at.astimezone(self._zone)
+        if self._zh:
+            return f"{local.month}月{local.day}日"
+        return f"{local.day} {_MONTHS[local.month - 1]}"
+
+    def moment(self, at: datetime, seconds: bool = False) -> str:
+        """An instant with its day; seconds and their parts where asked for, or where there are
+        some."""
+        local = at.astimezone(self._zone)
+        weekday = _DAYS[self.language][local.weekday()]
+        day = f"{self.day(at)} {weekday}" if self._zh else f"{weekday} {self.day(at)}"
+        time = self.time(at, seconds or bool(local.second or local.microsecond))
+        if local.microsecond:
+            time += f".{local.microsecond:06d}".rstrip("0")
+        return f"{day} {time}"
+
+    def tick(self, at: datetime, day: bool) -> str:
+        """An instant on an axis: the day, or the time of day with the day where one begins."""
+        local = at.astimezone(self._zone)
+        if day or (local.hour == 0 and local.minute == 0):
+            return self.day(at) if local.hour == 0 else f"{self.day(at)} {self.time(at)}"
+        return self.time(at)
+
+    def exact(self, seconds: float) -> str:
+        """A length with nothing left out: `4 h 2 min 8 s`; hours are not folded into days."""
+        whole, fraction = divmod(round(abs(seconds) * 1_000_000), 1_000_000)
+        _, hour, minute, second = _UNITS[self.language]
+        parts = []
+        if whole >= 3_600:
+            parts.append(f"{whole // 3_600:,}{hour}")
+        if whole // 60 % 60:
+            parts.append(f"{whole // 60 % 60}{minute}")
+        if whole % 60 or fraction or not parts:
+            rest = str(whole % 60) + (f".{fraction:06d}".rstrip("0") if fraction else "")
+            parts.append(f"{rest}{second}")
+        return " ".join(parts)
 
     def duration(self, seconds: float, fine: bool = True) -> str:
         """A length such as `1 h 12 min`: two units at most; seconds under ten minutes if `fine`."""

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from agents.complaints.sla.clocks import Explanation, explain
 from agents.complaints.sla.fold import in_order
 from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.vocabulary import SEVERITY_AT_LEAST, VALUE
 from schemas.clock import Announced, ComplaintEvent, Segment
 from schemas.explanation import (
     Cause,
@@ -45,10 +46,19 @@ def cause_of(event: ComplaintEvent) -> Cause:
     """An event as a cause; of a change, what changed is the reason."""
     reason = event.reason
     if not reason and event.changes:
-        reason = ", ".join(f"{name} = {value}" for name, value in event.changes.items())
+        reason = ", ".join(_changed(name, value) for name, value in event.changes.items())
     return Cause(
         id=event.id, what=event.what.value, at=event.at, channel=event.channel, reason=reason
     )
+
+
+def _changed(name: str, value: str) -> str:
+    """`team = Delivery`; what was bought in major units: `bought +450.00 CNY`."""
+    if name.startswith(VALUE):
+        return f"bought {int(value) / 10_000:+,.2f} {name.removeprefix(VALUE)}"
+    if name == SEVERITY_AT_LEAST:
+        return f"severity at least {value}"
+    return f"{name.removeprefix('attributes.')} = {value}"
 
 
 def _clock(

@@ -63,7 +63,7 @@ class Page:
     async def open(self, url: str) -> None:
         """Go to an address and wait until the page is there and its script has run."""
         await self.call("Page.navigate", url=url)
-        await self.until("document.readyState === 'complete' && !!document.getElementById('board')")
+        await self.until("document.readyState === 'complete' && !!document.getElementById('main')")
 
     async def run(self, script: str) -> Any:
         """The value of an expression in the page."""
