@@ -153,9 +153,10 @@ class IdentityIndex:
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                return await ask()
-            except NoScriptError:  # a new or restarted server; asking twice changes nothing
-                await self._client.script_load(scripts.RESOLVE.text)
+                try:
+                    return await ask()
+                except NoScriptError:  # a new or restarted server; asking twice changes nothing
+                    await self._client.script_load(scripts.RESOLVE.text)
             except (RedisConnectionError, RedisTimeoutError, BusyLoadingError) as error:
                 log.warning("identity index out of reach, asking again in %.1f s: %s", pause, error)
                 await asyncio.sleep(pause)

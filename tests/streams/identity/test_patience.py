@@ -1,0 +1,41 @@
+"""The identity index waits for its server, whatever it was about to say."""
+
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
+
+from streams.identity import IdentityIndex, index
+
+
+class Server:
+    """Restarts, and goes away again before it was told the script."""
+
+    def __init__(self) -> None:
+        self.knows_the_script = False
+        self.refusals = 1
+
+    async def evalsha(self, *_: Any) -> list[str]:
+        """Answer one question, once the script is known."""
+        if not self.knows_the_script:
+            raise NoScriptError("NOSCRIPT")
+        return ["c" * 36, "", "", "", "7"]
+
+    async def script_load(self, _text: str) -> None:
+        """Learn the script, at the second attempt."""
+        if self.refusals:
+            self.refusals -= 1
+            raise RedisConnectionError("connection refused")
+        self.knows_the_script = True
+
+
+async def test_a_connection_lost_while_the_script_is_sent_is_no_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that restarts and goes away again is waited for like any other."""
+    monkeypatch.setattr(index, "FIRST_PAUSE_SECONDS", 0.0)
+    server: Any = Server()
+    found = await IdentityIndex(server).resolve([["email:a@example.com"]])
+    assert found.epoch == 7
+    assert found.resolutions[0].customer_id == "c" * 36
