@@ -109,7 +109,7 @@ def _tell(outcome: Outcome, hole: str) -> None:
     for problem in outcome.problems[:3]:
         print(f"    {problem[:300]}")
     more = f" --hole {hole}" if hole else ""
-    print(f"    again: python -m tests.simulation --seed {outcome.seed} --trace{more}")
+    print(f"    again: python -m tests.simulation --seed {outcome.seed} --trace{more}", flush=True)
 
 
 def main() -> int:

@@ -1,14 +1,19 @@
 """Negative controls: bugs put back on purpose, to see that the simulation finds them."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import NoScriptError
 
 from streams.deadlines import DeadlineService
 from streams.engine.changelog import Changelog
 from streams.engine.lane import Lane
-from streams.engine.rows import LaneRows
+from streams.engine.offsets import Offsets
+from streams.engine.rows import LaneRows, LoggedRow
+from streams.identity import IdentityIndex, scripts
 from tests.simulation.oracle import Durable
 
 __all__ = ["HOLES", "hole_open"]
@@ -70,11 +75,14 @@ def _no_replay_guard(patch: Callable[[type, str, Any], None]) -> None:
 
 def _last_wins(patch: Callable[[type, str, Any], None]) -> None:
     """Restore the last record of a key instead of the newest."""
-    proper: Any = LaneRows.merge
+    proper = LaneRows.merge
 
-    def merge(self: Any, key: Any, *rest: Any) -> Any:
-        self.sealed.pop(key, None)
-        return proper(self, key, *rest)
+    def merge(
+        self: LaneRows, records: Iterable[LoggedRow], scope_bytes: int, stale: set[bytes]
+    ) -> None:
+        for record in records:
+            self.sealed.pop((record.key or b"")[scope_bytes:], None)
+            proper(self, [record], scope_bytes, stale)
 
     patch(LaneRows, "merge", merge)
 
@@ -102,6 +110,36 @@ def _eager_deadlines(patch: Callable[[type, str, Any], None]) -> None:
     patch(DeadlineService, "_read_through", read_through)
 
 
+def _commit_outlives_assignment(patch: Callable[[type, str, Any], None]) -> None:
+    """Let a commit without an answer go on into the next generation (found by seed 84)."""
+
+    async def send(self: Offsets, consumer: Any, offsets: Any) -> bool:
+        await consumer.commit(offsets)
+        return True
+
+    patch(Offsets, "_send", send)
+
+
+def _impatient_identity(patch: Callable[[type, str, Any], None]) -> None:
+    """Give up when Redis goes away before it was told the script (found by seed 20099)."""
+    proper = IdentityIndex._patiently
+
+    async def patiently(self: IdentityIndex, ask: Any) -> Any:
+        async def teach_and_ask() -> Any:
+            try:
+                return await ask()
+            except NoScriptError:
+                try:
+                    await self._client.script_load(scripts.RESOLVE.text)
+                except RedisConnectionError as error:
+                    raise RuntimeError("nobody waits for this") from error
+                raise
+
+        return await proper(self, teach_and_ask)
+
+    patch(IdentityIndex, "_patiently", patiently)
+
+
 HOLES: dict[str, Callable[[Callable[[type, str, Any], None]], None]] = {
     "commit_first": _commit_first,
     "rows_first": _rows_first,
@@ -110,6 +148,8 @@ HOLES: dict[str, Callable[[Callable[[type, str, Any], None]], None]] = {
     "last_wins": _last_wins,
     "no_mending": _no_mending,
     "eager_deadlines": _eager_deadlines,
+    "commit_outlives_assignment": _commit_outlives_assignment,
+    "impatient_identity": _impatient_identity,
 }
 """Name -> what it breaks."""
 

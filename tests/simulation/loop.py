@@ -137,6 +137,7 @@ class VirtualLoop(asyncio.AbstractEventLoop):
         self.failures: list[str] = []
         """What nobody caught."""
         self.callbacks = 0
+        self._instant_began = 0
         self._ready: deque[_Handle] = deque()
         self._timers: list[tuple[float, int, _Handle]] = []
         self._order = itertools.count()
@@ -266,43 +267,48 @@ class VirtualLoop(asyncio.AbstractEventLoop):
 
     def _turn_until(self, task: "asyncio.Task[Any]") -> None:
         ready, timers = self._ready, self._timers
-        since, pop = 0, heapq.heappop
+        pop = heapq.heappop
         while not task.done():
             if not ready:
                 if not timers:
                     raise Stuck("nothing is left to wait for")
-                self.now = max(self.now, timers[0][0])
-                since = self.callbacks
+                if timers[0][0] > self.now:
+                    self.now = timers[0][0]
+                    self._instant_began = self.callbacks
+                    if self.callbacks > MOST_CALLBACKS:
+                        raise Stuck(f"no end after {self.callbacks} callbacks")
             while timers and timers[0][0] <= self.now:
                 ready.append(pop(timers)[2])
             handle = ready.popleft()
             owner = handle.owner
-            if handle.dead or (owner is not None and not owner.alive):
+            if handle.dead or (owner is not None and not self._may_run(owner, handle)):
                 continue
-            if owner is not None:
-                if owner.stopped:
-                    owner.held.append(handle)
-                    continue
-                owner.steps += 1
-                if owner.steps == owner.die_after:
-                    self.kill(owner)
-                    continue
-                if owner.steps == owner.stop_after:
-                    self.stop(owner)
-                    self.at(owner.stop_seconds, self.go_on, owner)
             self.callbacks += 1
-            if self.callbacks > MOST_CALLBACKS or self.callbacks - since > CALLBACKS_PER_INSTANT:
-                raise Stuck(f"no end of callbacks, the last one {handle._callback!r} of {owner}")
+            if self.callbacks - self._instant_began > CALLBACKS_PER_INSTANT:
+                raise Stuck(f"{handle._callback!r} of {owner} is called without end")
             self.owner = owner
-            self._call(handle)
+            try:
+                handle._context.run(handle._callback, *handle._args)
+            except KilledError:
+                pass
+            except Exception as error:
+                self.failures.append(f"a callback raised {error!r}")
 
-    def _call(self, handle: _Handle) -> None:
-        try:
-            handle._context.run(handle._callback, *handle._args)
-        except KilledError:
-            pass
-        except Exception as error:
-            self.failures.append(f"a callback raised {error!r}")
+    def _may_run(self, owner: Process, handle: _Handle) -> bool:
+        """Whether a process is alive and running; counts its steps, and ends or stops it in one."""
+        if not owner.alive:
+            return False
+        if owner.stopped:
+            owner.held.append(handle)
+            return False
+        owner.steps += 1
+        if owner.steps == owner.die_after:
+            self.kill(owner)
+            return False
+        if owner.steps == owner.stop_after:
+            self.stop(owner)
+            self.at(owner.stop_seconds, self.go_on, owner)
+        return True
 
     def dispose(self) -> None:
         """Take apart what was left in the middle of something, without letting it do anything."""

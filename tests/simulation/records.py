@@ -178,5 +178,8 @@ def publications(
         while rng.random() < again:  # a publisher's retry, perhaps into another partition
             where = rng.choice([partition, rng.randrange(partitions)])
             later = published + rng.random() * 3.0
+            if fate is Fate.TAKEN and topic != topics.COMMANDS and rng.random() < 0.3:
+                record["revision"] = record.get("revision", 0) + 1  # or a correction
+                value = _encode(record)
             found.append(Publication(later, topic, where, key, value, fate, name))
     return sorted(found, key=lambda each: each.at)

@@ -38,7 +38,6 @@ HEAL_SECONDS = 12.0
 """When everything is mended."""
 PATIENCE_SECONDS = 120.0
 """So long after that all must be read, judged and committed: the promise of liveness."""
-RESTART_SECONDS = 0.5
 COMPACTION_LAG_SECONDS = 30.0
 """Longer than anybody is paused, as `min.compaction.lag.ms` must be."""
 
@@ -80,7 +79,7 @@ class Run:
         )
         self.faults = draw(rng, HEAL_SECONDS - 2.0)
         workers = rng.choice([1, 2, 2, 3])
-        self.network = Network(loop, Random(seed + 1), rng.choice([0.001, 0.004, 0.02]))
+        self.network = Network(loop, Random(seed + 1), rng.choice([0.001, 0.004, 0.02, 0.08]))
         broker = Broker(
             loop, self.network, topics_of(self.partitions, intake), COMPACTION_LAG_SECONDS
         )
@@ -111,6 +110,7 @@ class Run:
         """Whether no worker's clock was ever wrong."""
         self._armed: dict[Process, tuple[str, int]] = {}
         self._wanted = workers
+        self._restart_seconds = rng.choice([0.1, 0.5, 3.0])
         self._count = 0
 
     # --- workers ---------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ class Run:
         self.mended += worker.observer.mended
         self.odd += worker.odd
         if not self.closing:
-            self.loop.at(RESTART_SECONDS, self._restart, worker)
+            self.loop.at(self._restart_seconds, self._restart, worker)
 
     closing = False
 
@@ -282,7 +282,7 @@ def _engine_settings(rng: Random) -> EngineSettings:
         restore_records=rng.choice([3, 5_000]),
         deleted_row_seconds=20.0,
         start_seconds=20.0,
-        stall_seconds=30.0,
+        stall_seconds=rng.choice([5.0, 30.0]),
         hard_exit_seconds=0.0,
         tune_gc=False,
     )
