@@ -5,15 +5,22 @@ structs keep an idle customer's row small.
 """
 
 from datetime import datetime
+from typing import Final, Literal
 
 from msgspec import Struct, field
 
 from schemas.clock import Announced, ComplaintEvent
 from schemas.command import CommandGiven
 from schemas.common import CustomerProfile
+from schemas.compact import ShortHash, ShortId, ShortWord
 from schemas.complaint import Complaint
 from schemas.policy import ComplaintContext
 from schemas.satisfaction import SatisfactionScore
+
+RowFormat = Literal[2]
+ROW_FORMAT: Final = 2
+"""Grows by one whenever rows change their shape: rows of another format are refused, not misread.
+Format 1 named its fields."""
 
 TIMELINE_ENTRIES = 30
 """Newest interactions shown on the customer's card."""
@@ -52,11 +59,11 @@ class Seen(Struct, array_like=True, frozen=True, gc=False):
     seconds)."""
 
     revision: int
-    body_hash: str
+    body_hash: ShortHash
     received_s: int
 
 
-class ChannelUse(Struct, array_like=True):
+class ChannelUse(Struct, array_like=True, gc=False):
     """How a customer used one channel; counts are interactions."""
 
     first_at: datetime
@@ -64,32 +71,31 @@ class ChannelUse(Struct, array_like=True):
     count: int
 
 
-class TimelineEntry(Struct, array_like=True, frozen=True):
+class TimelineEntry(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
     """One line of the customer's history, across all channels."""
 
     occurred_at: datetime
     sequence: int
-    interaction_id: str
-    channel: str
-    kind: str
-    direction: str
-    actor_type: str
-    actor_name: str
-    text: str
-    score: float | None
-    conversation_key: str
+    interaction_id: ShortId
+    channel: ShortWord
+    kind: ShortWord
+    direction: ShortWord
+    actor_type: ShortWord
+    text: str = ""
+    actor_name: str = ""
+    score: float | None = None
 
 
-class Turn(Struct, array_like=True, frozen=True):
+class Turn(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
     """What one interaction contributed to a conversation: when the customer asked, when a person
     answered."""
 
-    interaction_id: str
-    contact_at: datetime | None
-    response_at: datetime | None
+    interaction_id: ShortId
+    contact_at: datetime | None = None
+    response_at: datetime | None = None
 
 
-class Labels(Struct, array_like=True, frozen=True):
+class Labels(Struct, array_like=True, frozen=True, gc=False):
     """The table keys a thing was counted under, kept so that it can be taken back from the same
     cells."""
 
@@ -100,7 +106,7 @@ class Labels(Struct, array_like=True, frozen=True):
     tier: str = ""
 
 
-class CountedResponse(Struct, array_like=True, frozen=True):
+class CountedResponse(Struct, array_like=True, frozen=True, gc=False):
     """What the tables hold of a conversation: its contact, whether it repeats, and its first
     response."""
 
@@ -110,7 +116,7 @@ class CountedResponse(Struct, array_like=True, frozen=True):
     response_seconds: float | None
 
 
-class Thread(Struct):
+class Thread(Struct, array_like=True, omit_defaults=True, gc=False):
     """One conversation (call, mail thread, chat) of a customer."""
 
     key: str
@@ -123,7 +129,7 @@ class Thread(Struct):
     counted: CountedResponse | None = None
 
 
-class CountedScore(Struct, array_like=True, frozen=True):
+class CountedScore(Struct, array_like=True, frozen=True, gc=False):
     """A score and the cells it was counted in; a correction takes it back first.
 
     `said` are the labels of the answer itself, `about` the conversation it judges: the tables count
@@ -136,7 +142,7 @@ class CountedScore(Struct, array_like=True, frozen=True):
     about: str = ""
 
 
-class CountedAmount(Struct, array_like=True, frozen=True):
+class CountedAmount(Struct, array_like=True, frozen=True, gc=False):
     """A purchase (positive) or refund (negative) in minor units (1/10,000), so that sums are
     exact."""
 
@@ -146,7 +152,7 @@ class CountedAmount(Struct, array_like=True, frozen=True):
     at: datetime
 
 
-class CountedFact(Struct, array_like=True, frozen=True):
+class CountedFact(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
     """One count the tables hold of a complaint; when it is no longer true it is taken back from the
     same cells."""
 
@@ -156,7 +162,7 @@ class CountedFact(Struct, array_like=True, frozen=True):
     value: float | str | None = None
 
 
-class ComplaintState(Struct):
+class ComplaintState(Struct, array_like=True, omit_defaults=True, gc=False):
     """A complaint in the row: its public record, the history its clocks are computed from, what was
     announced.
 
@@ -174,13 +180,14 @@ class ComplaintState(Struct):
     policy: str = ""
 
 
-class CustomerState(Struct, omit_defaults=True):
-    """Everything manyi knows of one customer.
+class CustomerState(Struct, array_like=True, omit_defaults=True, gc=False):
+    """Everything manyi knows of one customer. Fields are told apart by their place alone.
 
     `policy_at` is when the newest retroactive version was published that has had its turn here.
     """
 
     customer_id: str
+    row_format: RowFormat = ROW_FORMAT
     name: str = ""
     name_at: datetime | None = None
     profile: CustomerProfile = CustomerProfile()
@@ -191,7 +198,7 @@ class CustomerState(Struct, omit_defaults=True):
     first_at: datetime | None = None
     last_at: datetime | None = None
     last_received_at: datetime | None = None
-    seen: dict[str, Seen] = field(default_factory=dict)
+    seen: dict[ShortId, Seen] = field(default_factory=dict)
     timeline: list[TimelineEntry] = field(default_factory=list)
     threads: list[Thread] = field(default_factory=list)
     complaints: list[ComplaintState] = field(default_factory=list)

@@ -17,6 +17,7 @@ from agents.uuids import uuid5_text
 from schemas.chat import ChatKind
 from schemas.clock import ComplaintEvent, ComplaintEventKind
 from schemas.common import ActorType
+from schemas.compact import id_text, short_id
 from schemas.complaint import Complaint, Stage
 from schemas.customer import (
     ENDED_COMPLAINTS,
@@ -206,6 +207,7 @@ def _already_answered(
     side by side."""
     refs = set(interaction.matter_refs)
     keys = set(_keys_of(interaction))
+    own_id = short_id(interaction.interaction_id)
     events = []
     for thread in threads:
         outbound_only = thread.counted is None
@@ -217,12 +219,14 @@ def _already_answered(
             continue
         events += [
             ComplaintEvent(
-                turn.response_at, f"{turn.interaction_id}:r", ComplaintEventKind.HUMAN_REPLY
+                turn.response_at,
+                f"{id_text(turn.interaction_id)}:r",
+                ComplaintEventKind.HUMAN_REPLY,
             )
             for turn in thread.turns
             if turn.response_at is not None
             and turn.response_at >= at
-            and turn.interaction_id != interaction.interaction_id
+            and turn.interaction_id != own_id
         ]
     return events
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 
 from schemas.command import CommandGiven
+from schemas.compact import ShortId, short_hash, short_id
 from schemas.customer import SEEN_DAYS, SEEN_IDS, Seen
 from schemas.interaction import Interaction, Origin
 
@@ -44,10 +45,10 @@ def origin_of(event: object) -> Origin | None:
     return None
 
 
-def admit(seen: Mapping[str, Seen], interaction: Interaction, *, reread: bool) -> Admission:
+def admit(seen: Mapping[ShortId, Seen], interaction: Interaction, *, reread: bool) -> Admission:
     """Decide what `interaction` is. `reread` says its origin offset was already read by this
     partition."""
-    known = seen.get(interaction.interaction_id)
+    known = seen.get(short_id(interaction.interaction_id))
     if known is None:
         return Admission.ACCEPTED
     revision = -1 if interaction.revision is None else interaction.revision
@@ -57,24 +58,25 @@ def admit(seen: Mapping[str, Seen], interaction: Interaction, *, reread: bool) -
         return Admission.REPLAYED
     if revision < known.revision:
         return Admission.STALE
-    return Admission.DUPLICATE if interaction.body_hash == known.body_hash else Admission.CONFLICT
+    is_same = short_hash(interaction.body_hash) == known.body_hash
+    return Admission.DUPLICATE if is_same else Admission.CONFLICT
 
 
-def remember(seen: Mapping[str, Seen], interaction: Interaction) -> dict[str, Seen]:
+def remember(seen: Mapping[ShortId, Seen], interaction: Interaction) -> dict[ShortId, Seen]:
     """Return the memory with `interaction` in it, without ids older than `SEEN_DAYS` or beyond
     `SEEN_IDS`."""
     received_s = int(interaction.received_at.timestamp())
     kept = dict(seen)
-    if interaction.interaction_id in kept:  # it goes to the end, where the newest stand
-        del kept[interaction.interaction_id]
-    kept[interaction.interaction_id] = Seen(
+    own_id = short_id(interaction.interaction_id)
+    kept.pop(own_id, None)  # it goes to the end, where the newest stand
+    kept[own_id] = Seen(
         -1 if interaction.revision is None else interaction.revision,
-        interaction.body_hash,
+        short_hash(interaction.body_hash),
         received_s,
     )
     oldest_s = received_s - SEEN_DAYS * 86_400
     # A dict keeps the order of arrival, so the old ones stand in front.
-    while (first := next(iter(kept))) != interaction.interaction_id:
+    while (first := next(iter(kept))) != own_id:
         if kept[first].received_s >= oldest_s and len(kept) <= SEEN_IDS:
             break
         del kept[first]

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from agents.effects import Measure, Tally
 from schemas.common import ActorType
+from schemas.compact import short_id
 from schemas.customer import THREAD_TURNS, THREADS, CountedResponse, Labels, Thread, Turn
 from schemas.interaction import Interaction
 
@@ -30,7 +31,7 @@ def keep_conversation(
     """
     by_person = interaction.actor.type is ActorType.HUMAN
     turn = Turn(
-        interaction.interaction_id,
+        short_id(interaction.interaction_id),
         interaction.contact_at,
         interaction.response_at if by_person else None,
     )

@@ -5,12 +5,13 @@ from bisect import insort
 from collections.abc import Sequence
 from datetime import datetime
 
+from schemas.compact import ShortId, short_id, short_word
 from schemas.customer import TIMELINE_ENTRIES, TIMELINE_TEXT, TimelineEntry
 from schemas.interaction import Interaction
 
 # Equal instants without a sequence are ordered by what must come first (research: channels, section
 # 8).
-_ORDER_OF_KINDS = {
+_ORDER_OF_KIND_NAMES = {
     "call_started": 0,
     "conversation_started": 0,
     "call_queued": 1,
@@ -25,9 +26,10 @@ _ORDER_OF_KINDS = {
     "survey_answer": 6,
 }
 _DEFAULT_ORDER = 4
+_ORDER_OF_KINDS = {short_word(kind): order for kind, order in _ORDER_OF_KIND_NAMES.items()}
 
 
-def order_of(entry: TimelineEntry) -> tuple[datetime, int, int, str]:
+def order_of(entry: TimelineEntry) -> tuple[datetime, int, int, ShortId]:
     """The one order inside a customer: event time, sequence, kind, id. Arrival never decides."""
     return (
         entry.occurred_at,
@@ -43,15 +45,14 @@ def entry_of(interaction: Interaction) -> TimelineEntry:
     return TimelineEntry(
         occurred_at=interaction.occurred_at,
         sequence=interaction.sequence or 0,
-        interaction_id=interaction.interaction_id,
-        channel=interaction.channel,
-        kind=interaction.kind,
-        direction=interaction.direction or "",
-        actor_type=interaction.actor.type,
+        interaction_id=short_id(interaction.interaction_id),
+        channel=short_word(interaction.channel),
+        kind=short_word(interaction.kind),
+        direction=short_word(interaction.direction or ""),
+        actor_type=short_word(interaction.actor.type),
         actor_name=interaction.actor.name or interaction.actor.id or "",
         text=(interaction.text or interaction.subject or "")[:TIMELINE_TEXT],
         score=rating.score if rating is not None else None,
-        conversation_key=interaction.conversation_key or "",
     )
 
 

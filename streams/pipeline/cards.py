@@ -3,6 +3,7 @@
 from agents.complaints.matter import is_open
 from agents.complaints.sla.vocabulary import Words
 from agents.customer.value import amount_text
+from schemas.compact import id_text, word_text
 from schemas.customer import CountedScore, CustomerState, TimelineEntry
 from schemas.view import (
     CARD_COMPLAINTS,
@@ -48,12 +49,12 @@ def card_of(state: CustomerState, words: Words) -> CustomerCard:
 
 def _line(entry: TimelineEntry) -> TimelineCard:
     return TimelineCard(
-        interaction_id=entry.interaction_id,
+        interaction_id=id_text(entry.interaction_id),
         occurred_at=entry.occurred_at,
-        channel=entry.channel,
-        kind=entry.kind,
-        direction=entry.direction,
-        actor_type=entry.actor_type,
+        channel=word_text(entry.channel),
+        kind=word_text(entry.kind),
+        direction=word_text(entry.direction),
+        actor_type=word_text(entry.actor_type),
         actor_name=entry.actor_name,
         text=entry.text,
         score=entry.score,

@@ -1,12 +1,36 @@
 """The tables of both stages: what is kept per lane, under which prefix of the changelog."""
 
-from schemas.customer import CustomerState, IntakeState, PartitionState, PolicyHistory
+import msgspec
+
+from schemas.customer import ROW_FORMAT, CustomerState, IntakeState, PartitionState, PolicyHistory
 from schemas.policy import PolicySet
 from schemas.rollup import SatisfactionCatalogue
 from schemas.satisfaction import SatisfactionRow
-from streams.engine import Table
+from streams import topics
+from streams.engine import EngineError, Table
 
-CUSTOMERS = Table(name="customers", prefix=b"c", row_type=CustomerState)
+
+class RowFormatError(EngineError):
+    """A row was written in another format than this version of manyi reads."""
+
+
+class CustomerTable(Table[CustomerState]):
+    """Customers' rows, which say their format: another one is refused, never misread."""
+
+    def decode(self, body: bytes | memoryview) -> CustomerState:
+        """The row from its bytes; raises `RowFormatError`."""
+        try:
+            return super().decode(body)
+        except msgspec.ValidationError as error:
+            raise RowFormatError(
+                f"a customer's row is not of format {ROW_FORMAT}, which this version reads "
+                f"({error}). Start the version that wrote it; or rebuild the rows from the log: "
+                f"stop all workers, delete and create anew {topics.CUSTOMERS_CHANGELOG} and set "
+                f"the consumer group back to the beginning of {topics.CUSTOMER_EVENTS}"
+            ) from error
+
+
+CUSTOMERS = CustomerTable(name="customers", prefix=b"c", row_type=CustomerState)
 """customer_id -> the one state of that customer."""
 
 PARTITIONS = Table(name="partitions", prefix=b"p", row_type=PartitionState)

@@ -10,6 +10,7 @@ from agents.complaints.sla.policy_file import default_policy
 from agents.customer.admission import Admission, admit, origin_of, remember
 from agents.customer.step import step
 from schemas.command import Action, Command, CommandGiven
+from schemas.compact import ShortId, short_id
 from schemas.customer import SEEN_DAYS, SEEN_IDS, Seen
 from schemas.interaction import Origin
 from tests.builders import MONDAY, an_interaction
@@ -74,12 +75,12 @@ def test_memory_lasts_eight_days() -> None:
 
 def test_memory_has_a_limit() -> None:
     """One bot cannot fill a row: the oldest ids leave first."""
-    seen: dict[str, Seen] = {}
+    seen: dict[ShortId, Seen] = {}
     for number in range(SEEN_IDS + 5):
         seen = remember(seen, an_interaction(f"n{number}"))
 
     assert len(seen) == SEEN_IDS
-    assert an_interaction("n0").interaction_id not in seen
+    assert short_id(an_interaction("n0").interaction_id) not in seen
 
 
 def test_a_command_read_twice_by_intake_is_no_duplicate_of_its_own() -> None:

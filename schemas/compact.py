@@ -1,0 +1,106 @@
+"""Short forms for rows: ids as 16 bytes instead of 36 characters, the contract's words as one.
+
+Every short form is exact and goes back to the text it came from. 16 bytes are a UUID and 8 a hash;
+any other text is marked in front, and never of that length.
+"""
+
+import re
+from typing import Final
+
+ShortId = bytes
+"""A UUID in its usual spelling as 16 bytes; any other text marked, in UTF-8."""
+
+ShortHash = bytes
+"""16 lower-case hex digits as 8 bytes; any other text marked, in UTF-8."""
+
+_UUID_BYTES: Final = 16
+_HASH_BYTES: Final = 8
+_MARK: Final = b"\xff"
+"""Begins no UTF-8 text. Written twice where once would give the length of a short form."""
+
+ShortWord = int | str
+"""The place of a word in `WORDS`; any other text as it is."""
+
+WORDS: Final = (
+    "",
+    "phone",
+    "email",
+    "chat",
+    "web",
+    "in",
+    "out",
+    "internal",
+    "customer",
+    "human",
+    "bot",
+    "system",
+    "unknown",
+    "other",
+    "call_started",
+    "call_queued",
+    "call_answered",
+    "call_transferred",
+    "call_ended",
+    "call_abandoned",
+    "voicemail",
+    "call_rated",
+    "email_received",
+    "email_sent",
+    "email_bounced",
+    "email_complained",
+    "message",
+    "message_edited",
+    "message_deleted",
+    "conversation_started",
+    "conversation_assigned",
+    "conversation_closed",
+    "conversation_reopened",
+    "conversation_rated",
+    "delivery_failed",
+    "form_submitted",
+    "page_problem",
+    "purchase",
+    "refund",
+    "review",
+    "survey_answer",
+)
+"""Words that stand in rows by their place: only ever add at the end, rows hold the numbers."""
+
+_PLACES: Final[dict[str, int]] = {word: place for place, word in enumerate(WORDS)}
+_is_uuid = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII
+).fullmatch
+_is_hash = re.compile(r"[0-9a-f]{16}", re.ASCII).fullmatch
+
+
+def short_id(text: str) -> ShortId:
+    """The short form of an id."""
+    return bytes.fromhex(text.replace("-", "")) if _is_uuid(text) else _marked(text, _UUID_BYTES)
+
+
+def id_text(short: ShortId) -> str:
+    """The id that `short` stands for."""
+    if len(short) != _UUID_BYTES:
+        return short.lstrip(_MARK).decode("utf-8", "surrogatepass")
+    digits = short.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def short_hash(text: str) -> ShortHash:
+    """The short form of a hash; two hashes are equal where their short forms are."""
+    return bytes.fromhex(text) if _is_hash(text) else _marked(text, _HASH_BYTES)
+
+
+def _marked(text: str, taken_length: int) -> bytes:
+    marked = _MARK + text.encode("utf-8", "surrogatepass")
+    return marked if len(marked) != taken_length else _MARK + marked
+
+
+def short_word(text: str) -> ShortWord:
+    """The short form of a word."""
+    return _PLACES.get(text, text)
+
+
+def word_text(short: ShortWord) -> str:
+    """The word that `short` stands for."""
+    return short if isinstance(short, str) else WORDS[short]
