@@ -15,6 +15,7 @@ from streams.demo import free_port, until_ready, until_settled
 from streams.embedded import EmbeddedServices
 from streams.policy_files import require_policy
 from streams.settings import Settings, load_settings
+from streams.topic_plan import partitions_of
 from streams.views import ViewReader
 from streams.worker import Worker, running
 
@@ -61,8 +62,8 @@ class World:
         )
         await consumer.start()
         try:
-            partitions = consumer.partitions_for_topic(topic) or set()
-            tps = [TopicPartition(topic, number) for number in sorted(partitions)]
+            found = await partitions_of(settings.kafka_clients(), topic)
+            tps = [TopicPartition(topic, number) for number in found.get(topic, ())]
             consumer.assign(tps)
             for tp in tps:
                 consumer.seek(tp, 0)
