@@ -162,7 +162,7 @@ class Consumer(Client):
         if self._coordinator is not None:
             await self._coordinator
             await self._stop_heart()
-            if self._generation > 0:
+            if self._generation > 0 and self.settings["group_instance_id"] is None:
                 name, self._generation = self._member_id, -1
                 with contextlib.suppress(KafkaError):
                     await self.ask(lambda answer: self.group.leave(name, answer))
@@ -317,9 +317,19 @@ class Consumer(Client):
         session = self.settings["session_timeout_ms"] / 1000
         patience = self.settings["rebalance_timeout_ms"] / 1000
         name, generation = self._member_id, self._generation
+        instance = self.settings["group_instance_id"]
         try:
             joined: Joined = await self.ask(
-                partial(self.group.join, name, self._topics, before, generation, session, patience),
+                partial(
+                    self.group.join,
+                    name,
+                    self._topics,
+                    before,
+                    generation,
+                    session,
+                    patience,
+                    instance,
+                ),
                 patience + 2.0,
             )
         except KafkaError as error:

@@ -52,6 +52,7 @@ class _Member:
     answer: Answer | None = None
     """Set while it waits for the rebalance to end."""
     watch: int = 0
+    assigned: tuple[TopicPartition, ...] = ()
 
 
 @dataclass
@@ -67,6 +68,7 @@ class Group:
     generation: int = 0
     rebalances: int = 0
     phase: _Phase = _Phase.EMPTY
+    _instances: dict[str, str] = field(default_factory=dict)
     _ids: int = 0
     _round: int = 0
 
@@ -80,14 +82,21 @@ class Group:
         generation: int,
         session_seconds: float,
         rebalance_seconds: float,
+        instance: str | None,
         answer: Answer,
     ) -> None:
-        """A member asks to be in the next generation; it is answered when that begins."""
+        """A member asks to be in the next generation; it is answered when that begins.
+
+        A static member (`instance`) that starts again within its session is answered at once: it
+        has the partitions its former self had.
+        """
         if member_id and member_id not in self.members:
             raise UnknownMemberIdError
         if not member_id:
             self._ids += 1
             member_id = f"m{self._ids}"
+            if instance is not None and self._comes_back(member_id, instance, answer):
+                return
         now = self.broker.loop.now
         self.members[member_id] = _Member(
             frozenset(topics),
@@ -101,6 +110,18 @@ class Group:
         if self.phase is not _Phase.PREPARING:
             self._prepare()
         self._complete_if_all_are_here()
+
+    def _comes_back(self, name: str, instance: str, answer: Answer) -> bool:
+        """Put a static member in the place of its former self; whether that is all there is."""
+        before, self._instances[instance] = self._instances.get(instance), name
+        member = self.members.pop(before, None) if before is not None else None
+        if member is None or self.phase is not _Phase.STABLE:
+            return False
+        self.members[name] = member
+        member.watch = 0
+        self._hear(name, member)
+        answer(Joined(name, self.generation, member.assigned))
+        return True
 
     def heartbeat(self, member_id: str, generation: int, answer: Answer) -> None:
         """A member is alive; the answer tells it to join again when a rebalance is on."""
@@ -182,6 +203,7 @@ class Group:
                 for number in numbers
             )
             answer, member.answer = member.answer, None
+            member.assigned = tps
             self._hear(name, member)
             if answer is not None:
                 answer(Joined(name, self.generation, tps))

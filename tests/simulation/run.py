@@ -101,6 +101,7 @@ class Run:
             _rulebook(),
             IntakeSettings(),
             intake,
+            static=rng.random() < 0.25,
         )
         self.workers: list[SimulatedWorker] = []
         self.replays = self.mended = 0

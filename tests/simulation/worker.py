@@ -48,6 +48,8 @@ class Plant:
     rulebook: Rulebook
     intake: IntakeSettings
     intake_topics: tuple[str, ...]
+    static: bool
+    """Whether workers are static members of their group."""
 
 
 class _Channel:
@@ -195,7 +197,10 @@ class SimulatedWorker:
                 (topology.CUSTOMER_STAGE, topology.CUSTOMER_STAGE.reads),
             )
         }
-        engine = Engine(plant.settings, list(stages.values()), self.observer)
+        settings = plant.settings
+        if plant.static:
+            settings = replace(settings, group_instance_id=self.process.name.partition(".")[0])
+        engine = Engine(settings, list(stages.values()), self.observer)
         engine.lease = Lease(plant.settings.lease, exit_process=self._exit)
         engine._guard = _NoGuard()  # type: ignore[assignment]
         engine.add_listener(views)
