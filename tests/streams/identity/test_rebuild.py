@@ -93,8 +93,14 @@ class Worker:
         self.log = log
         self.heard = Heard()
         self.restoring = Restoring(client, prefix, claim_seconds=1.0)
-        self.rebuild = IdentityRebuild(self.restoring, log.append_fence, log.read, self.heard)
+        self.signs_of_life = 0
+        self.rebuild = IdentityRebuild(
+            self.restoring, log.append_fence, log.read, self.heard, self._lives
+        )
         self.index = IdentityIndex(client, prefix, limits, rebuild=self.rebuild.ensure)
+
+    def _lives(self) -> None:
+        self.signs_of_life += 1
 
     async def take(self, sets: Sequence[Sequence[str]], places: Sequence[Origin]) -> list[str]:
         """Resolve, publish, confirm: the customers, as intake would have published them."""
@@ -234,6 +240,7 @@ async def test_one_worker_rebuilds_and_the_others_wait(client: Redis) -> None:
     assert log.reads == 1
     assert [told for worker in workers for told in worker.heard.told] == ["rebuilt 3000"]
     assert all(worker.rebuild.links is None for worker in workers)
+    assert all(worker.signs_of_life for worker in workers)  # the watchdogs of all leave them alone
 
 
 async def test_a_loss_during_a_rebuild_begins_it_anew(client: Redis) -> None:
