@@ -109,7 +109,11 @@ def test_every_dated_case_agrees(shared_data: Path) -> None:
         ("08:00-16:00", "2026-03-04 20:30", 0.000001, "2026-03-05 08:00"),
         ("09:00-18:00", "2026-03-06 17:00", 24, "2026-03-11 14:00"),
     ],
-)
+    ids=[
+        "1-chatwoot-13392", "2-glpi-22678-due", "2-glpi-22678-level", "3-helpdesk-ai-3935-day",
+        "3-helpdesk-ai-3935-hours", "4-osticket-4807", "7-servicenow-outside", "8-against-naive",
+    ],
+)  # fmt: skip
 def test_conformance_vectors_of_public_trackers(
     ranges: str, start: str, amount: float, expected: str
 ) -> None:

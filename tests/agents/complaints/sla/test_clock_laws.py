@@ -286,3 +286,32 @@ def test_looking_more_often_says_nothing_more(
     assert [(said.key, said.announced_at) for said in nervous.said] == [
         (said.key, said.announced_at) for said in calm.said
     ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, HORIZON), st.integers(0, 4 * 1_440), st.integers(1, 19))
+def test_a_pause_costs_exactly_the_hours_it_covers(begins: int, length: int, limit: int) -> None:
+    """The due time moves by the counted time of the pause, over nights, weekends and the change of
+    the clocks; a pause of no length moves nothing."""
+    plan = Plan(
+        parse_policy(
+            "{version: 1, timezone: Europe/Berlin, calendars: {office: {hours: {mon-fri:"
+            ' ["09:00-12:00", "13:00-17:00"], sat: ["22:00-06:00"]}}}, policies: [{name: all,'
+            f" targets: {{total_resolution: {{within: {limit}h, calendar: office}}}}}}]}}"
+        )
+    )
+    since = START + dt.timedelta(minutes=begins)
+    until = since + dt.timedelta(minutes=length)
+    history = [
+        ComplaintEvent(START, "a", Kind.OPENED),
+        ComplaintEvent(since, "b", Kind.PAUSED, reason="parts"),
+        ComplaintEvent(until, "c", Kind.RESUMED),
+    ]
+    (clock,) = evaluate(history, plan, CONTEXT, until + dt.timedelta(days=30))
+    assert clock.due_at is not None
+    due = to_us(clock.due_at)
+    stood = OFFICE.between(min(to_us(since), due), min(to_us(until), due))
+    assert OFFICE.between(to_us(START), due) - stood == limit * 3_600 * 1_000_000
+    if length == 0:
+        (calm,) = evaluate(history[:1], plan, CONTEXT, until)
+        assert calm.due_at == clock.due_at
