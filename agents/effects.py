@@ -17,19 +17,19 @@ from schemas.rejection import RejectReason
 from schemas.satisfaction import SurveyAnswer
 
 
-class PublishComplaint(Struct, frozen=True):
+class PublishComplaint(Struct, frozen=True, gc=False):
     """A complaint changed: publish it on `complaints.v1` and show it in the live view."""
 
     complaint: Complaint
 
 
-class PublishAlert(Struct, frozen=True):
+class PublishAlert(Struct, frozen=True, gc=False):
     """A clock has something to announce: publish it on `sla-alerts.v1`."""
 
     alert: SlaAlert
 
 
-class PublishScore(Struct, frozen=True):
+class PublishScore(Struct, frozen=True, gc=False):
     """An answer was counted or withdrawn: publish it on `satisfaction-scores.v1`."""
 
     answer: SurveyAnswer
@@ -56,7 +56,7 @@ class Measure(StrEnum):
     BREACHED = "breached"
 
 
-class Tally(Struct, frozen=True):
+class Tally(Struct, frozen=True, gc=False):
     """Add `count` (negative: take back) to `measure` in the windows of `at`, for every label.
 
     `labels` are the keys of the dimensions (channel, team, category, region, tier); an empty one is
@@ -71,7 +71,7 @@ class Tally(Struct, frozen=True):
     count: int = 1
 
 
-class RejectCommand(Struct, frozen=True):
+class RejectCommand(Struct, frozen=True, gc=False):
     """A command named no complaint of its customer, or came twice in conflict: a dead letter with
     its reason."""
 

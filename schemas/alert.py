@@ -17,7 +17,7 @@ class AlertKind(StrEnum):
     RECOVERED = "recovered"
 
 
-class SlaAlert(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SlaAlert(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One announcement, published once. Topic `sla-alerts.v1`, key `complaint_id`.
 
     `alert_id` is UUIDv5 of (complaint, target, clock start, kind, step). `at` is the instant it

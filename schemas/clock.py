@@ -32,7 +32,7 @@ class ComplaintEventKind(enum.StrEnum):
     """The complaint was taken back; running clocks give no verdict, breaches stay."""
 
 
-class ComplaintEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+class ComplaintEvent(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One fact in the history of a complaint. Sorted by (`at`, `sequence`, `id`).
 
     `at` is when it happened (event time, aware), never when it arrived. The same (`id`, `what`)
@@ -61,7 +61,7 @@ class ClockState(enum.StrEnum):
     ENDED = "ended"
 
 
-class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Clock(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One instance of one promise.
 
     `instance` is `once` for the targets that run once in a complaint, and the id of the event that
@@ -125,7 +125,7 @@ class Segment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     calendar: str = ""
 
 
-class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Something the world must hear about a clock, once.
 
     `at` is the instant it became true, `announced_at` the instant it was said. `step` names the
@@ -159,7 +159,7 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         return "/".join(parts)
 
 
-class Announced(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
+class Announced(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True, gc=False):
     """What was announced about one clock so far: the memory between two calls, kept in the row.
 
     `escalated` maps a step to how often it was called. `recovered_by` is the event whose arrival

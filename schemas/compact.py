@@ -5,6 +5,7 @@ any other text is marked in front, and never of that length.
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 ShortId = bytes
@@ -66,6 +67,9 @@ WORDS: Final = (
 )
 """Words that stand in rows by their place: only ever add at the end, rows hold the numbers."""
 
+REMEMBERED_IDS: Final = 1_024
+"""One event asks for the short form of its id four times."""
+
 _PLACES: Final[dict[str, int]] = {word: place for place, word in enumerate(WORDS)}
 _is_uuid = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII
@@ -73,6 +77,7 @@ _is_uuid = re.compile(
 _is_hash = re.compile(r"[0-9a-f]{16}", re.ASCII).fullmatch
 
 
+@lru_cache(REMEMBERED_IDS)
 def short_id(text: str) -> ShortId:
     """The short form of an id."""
     return bytes.fromhex(text.replace("-", "")) if _is_uuid(text) else _marked(text, _UUID_BYTES)

@@ -39,7 +39,7 @@ class OpenReason(StrEnum):
     REFUND = "refund"
 
 
-class Reason(Struct, frozen=True, omit_defaults=True):
+class Reason(Struct, frozen=True, omit_defaults=True, gc=False):
     """A reason with the evidence that made it: the matched words, the score, the seconds waited."""
 
     code: OpenReason
@@ -47,7 +47,7 @@ class Reason(Struct, frozen=True, omit_defaults=True):
     interaction_id: str = ""
 
 
-class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """A clock as readers see it. `state` is running, paused, met, breached or ended.
 
     `instance` tells the clocks of one target apart: `once`, or the id of the event that started the
@@ -68,7 +68,7 @@ class ClockView(Struct, frozen=True, kw_only=True, omit_defaults=True):
     policy_version: str = ""
 
 
-class Complaint(Struct, kw_only=True, omit_defaults=True):
+class Complaint(Struct, kw_only=True, omit_defaults=True, gc=False):
     """A complaint and its clocks, at every change. Topic `complaints.v1`, key `complaint_id`.
 
     `complaint_id` is UUIDv5 of the interaction that opened it. `matter_refs` and

@@ -203,7 +203,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.file}:{self.line}:{self.column}: {self.message}; {self.fix}"
 
 
-class ComplaintContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ComplaintContext(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What `when` looks at: the complaint as it was opened and the customer who opened it.
 
     `channel` and `kind` are those of the opening interaction. Later changes of any of these come as

@@ -30,7 +30,7 @@ class Dimension(StrEnum):
     TIER = "tier"
 
 
-class SatisfactionScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SatisfactionScore(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One score a customer gave, on its own scale, oriented so that more is better.
 
     `unit_score` is (score - low) / (high - low) in 0..1 after orientation; it serves smoothing
@@ -49,7 +49,7 @@ class SatisfactionScore(Struct, frozen=True, kw_only=True, omit_defaults=True):
     perceived: float | None = None
 
 
-class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One answer that was counted. Topic `satisfaction-scores.v1`, key `customer_id`.
 
     Which survey and item it answers, what it is about, and the score, None once it is withdrawn.
@@ -78,7 +78,7 @@ class SurveyAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int = 1
 
 
-class DurationSketch(Struct, array_like=True):
+class DurationSketch(Struct, array_like=True, gc=False):
     """A mergeable summary of durations: count, sum in seconds, and counts per logarithmic bucket.
 
     Bucket `i` holds durations of 2^(i/4) up to 2^((i+1)/4) seconds (relative error of a quantile at
@@ -90,7 +90,7 @@ class DurationSketch(Struct, array_like=True):
     buckets: dict[int, int] = field(default_factory=dict)
 
 
-class SatisfactionRow(Struct, omit_defaults=True):
+class SatisfactionRow(Struct, omit_defaults=True, gc=False):
     """Counts of one (window, start, dimension, key); partitions are added field by field.
 
     `breached` counts clocks per target; `met` likewise. `complaints_open` is opened minus resolved

@@ -21,7 +21,7 @@ CARD_HANDLES = 64
 CARD_COMPLAINTS = 16
 
 
-class ChannelCard(Struct, frozen=True):
+class ChannelCard(Struct, frozen=True, gc=False):
     """How a customer used one channel."""
 
     first_at: Instant
@@ -29,7 +29,7 @@ class ChannelCard(Struct, frozen=True):
     count: int
 
 
-class TimelineCard(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class TimelineCard(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One line of a customer's history; `text` is cut."""
 
     interaction_id: str
@@ -43,7 +43,7 @@ class TimelineCard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     score: float | None = None
 
 
-class ScoreCard(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class ScoreCard(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One score a customer gave, oriented so that more is better."""
 
     instrument: str
@@ -58,7 +58,7 @@ class ScoreCard(Struct, frozen=True, kw_only=True, omit_defaults=True):
     perceived: float | None = None
 
 
-class CustomerCard(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class CustomerCard(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One customer across all channels, for the person who is about to answer.
 
     `purchases` is what was bought less what was refunded, as decimal text per currency.

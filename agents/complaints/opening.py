@@ -22,7 +22,7 @@ from schemas.interaction import Interaction
 REASON_DETAIL = 200
 
 
-class Finding(Struct, frozen=True):
+class Finding(Struct, frozen=True, gc=False):
     """Why an interaction is a complaint, how severe by its own words (None: they do not say), about
     what, and what the customer demands."""
 
@@ -101,17 +101,21 @@ def _add_repeats(
     rules: ComplaintRules,
 ) -> None:
     earliest = contact_at - timedelta(days=rules.same_category_days)
-    contacts = 1 + sum(
-        1
-        for other in threads
-        if other.key != thread.key
-        and other.counted is not None
-        and earliest <= other.counted.contact_at <= contact_at
-        and is_same_matter(thread, other)
-    )
+    contacts = 1
+    for other in threads:
+        counted = other.counted
+        if (
+            counted is not None
+            and earliest <= counted.contact_at <= contact_at
+            and other.key != thread.key
+            and is_same_matter(thread, other)
+        ):
+            contacts += 1
     if contacts >= rules.repeat_contacts:
         days = rules.same_category_days
         add(OpenReason.REPEATED_CONTACT, f"{contacts} contacts about one matter in {days} days")
+        return
+    if len(thread.turns) < rules.unanswered_messages:
         return
     answered_at = max(
         (t.response_at for t in thread.turns if t.response_at is not None), default=None

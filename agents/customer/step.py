@@ -41,7 +41,7 @@ from schemas.interaction import Interaction
 from schemas.rejection import RejectReason
 
 
-class Step(Struct, frozen=True):
+class Step(Struct, frozen=True, gc=False):
     """What folding one event gave: the row, what must be done, and what the event was to the
     row."""
 

@@ -46,7 +46,7 @@ def to_interaction(record: ChatRecord, context: Context) -> Draft:
     return Draft(
         Interaction(
             **fields,
-            kind=kind.value,
+            kind=kind,
             direction=direction,
             actor=actor,
             contact_at=occurred_at if asks else None,

@@ -73,7 +73,7 @@ def to_interaction(record: EmailRecord, context: Context) -> Draft:
     return Draft(
         Interaction(
             **fields,
-            kind=record.kind.value,
+            kind=record.kind,
             direction=direction,
             actor=actor,
             contact_at=occurred_at if asks else None,

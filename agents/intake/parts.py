@@ -72,7 +72,7 @@ def common_fields(record: ChannelRecord, context: Context) -> dict[str, Any]:
         "revision": record.revision,
         "sequence": record.sequence,
         "conversation_key": conversation_key(record.source, record.conversation_id),
-        "matter_refs": [f"{ref.kind.value}:{ref.value}" for ref in record.refs],
+        "matter_refs": [f"{ref.kind}:{ref.value}" for ref in record.refs],
         "customer_name": record.customer_name,
         "customer_profile": record.customer_profile,
         "language": record.language,
@@ -142,6 +142,6 @@ _ACTORS = {actor_type: Actor(type=actor_type) for actor_type in ActorType}
 def add_ref(fields: dict[str, Any], kind: RefKind, value: str | None) -> None:
     """Add a reference to the matter, once."""
     if value:
-        ref = f"{kind.value}:{value}"
+        ref = f"{kind}:{value}"
         if ref not in fields["matter_refs"]:
             fields["matter_refs"].append(ref)

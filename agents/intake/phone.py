@@ -66,7 +66,7 @@ def to_interaction(record: PhoneRecord, context: Context) -> Draft:
     return Draft(
         Interaction(
             **fields,
-            kind=record.kind.value,
+            kind=record.kind,
             direction=direction,
             actor=actor,
             contact_at=times.contact_at if inbound and not (rated or transferred) else None,

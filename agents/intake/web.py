@@ -33,7 +33,7 @@ def to_interaction(record: WebRecord, context: Context) -> Draft:
     return Draft(
         Interaction(
             **fields,
-            kind=kind.value,
+            kind=kind,
             direction=direction,
             actor=actor,
             contact_at=fields["occurred_at"] if asks else None,

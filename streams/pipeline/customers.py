@@ -10,6 +10,7 @@ import traceback
 from collections import Counter, deque
 from collections.abc import AsyncIterable
 from datetime import UTC, datetime
+from typing import get_args
 from uuid import UUID, uuid5
 
 import msgspec
@@ -65,6 +66,7 @@ STAGE = "customers"
 # Reading `.value` of an enum is a Python call; a dictionary of texts is not.
 _CHANNELS = {channel: channel.value for channel in Channel}
 _ADMISSIONS = {admission: admission.value for admission in Admission}
+_POLICY_EVENTS = frozenset(get_args(PolicyEvent))
 _decode = msgspec.json.Decoder(CustomerEvent).decode
 _encode = msgspec.json.Encoder().encode
 
@@ -147,7 +149,7 @@ class _Fold:
         except msgspec.MsgspecError as error:
             self._reject(record, RejectReason.NOT_AN_EVENT, str(error))
             return
-        if isinstance(event, PolicyEvent):
+        if type(event) in _POLICY_EVENTS:
             self._learn(record, event)
             return
         key = event.customer_id.encode()
@@ -215,12 +217,13 @@ class _Fold:
         self.outcomes[name, outcome] += 1
 
     def _act(self, record: SourceRecord, result: Step) -> None:
-        name = result.state.name
+        name, add = result.state.name, self.board.add
         for effect in result.effects:
+            if type(effect) is Tally:  # nine of ten: told apart before the slower `match`
+                add(effect)
+                self.tallies.append(effect)
+                continue
             match effect:
-                case Tally():
-                    self.board.add(effect)
-                    self.tallies.append(effect)
                 case PublishComplaint(complaint):
                     key = complaint.complaint_id.encode()
                     self.batch.emit(topics.COMPLAINTS, key, _encode(complaint))

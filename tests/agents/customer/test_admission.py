@@ -18,7 +18,7 @@ from tests.builders import MONDAY, an_interaction
 RULEBOOK = Rulebook(Plan(default_policy()), ComplaintRules())
 
 
-def seen_with(**fields: Any) -> dict[str, Seen]:
+def seen_with(**fields: Any) -> dict[ShortId, Seen]:
     """A memory that has seen the interaction `one`."""
     return remember({}, an_interaction(**fields))
 
