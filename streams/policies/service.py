@@ -115,6 +115,9 @@ class PolicyService(mode.Service):
         Another worker may do the same at the same moment: what comes second is no news.
         """
         self.published = await read_published(self._clients)
+        if self._file is not None:  # so that its next change is told from this state
+            seen = await asyncio.to_thread(self._file.read)
+            self._policy = seen.policy or self._policy
         await self._offer(self._policy, before=None)
         async with reader(self._clients) as consumer:
             numbers = consumer.partitions_for_topic(topics.CUSTOMER_EVENTS) or ()
