@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from agents.effects import Measure, Tally
+from agents.satisfaction.alike import Counted, alike
 from schemas.alert import AlertKind, SlaAlert
 from schemas.common import Channel, Tier
 from streams.engine import EngineObserver
@@ -156,19 +157,19 @@ class PipelineMetrics(PipelineObserver):
             self._metrics.interactions.labels(channel, outcome).inc(count)
         for reason, count in rejected.items():
             self._metrics.dead_letters.labels("customers", self._reasons(reason)).inc(count)
-        for tally in tallies:
-            self._count(tally)
+        for counted, count in alike(tallies).items():
+            self._count(counted, count)
         for alert in alerts:
             self._announce(alert)
 
-    def _count(self, tally: Tally) -> None:
-        metrics, count, value = self._metrics, tally.count, tally.value
-        if count < 0:
-            metrics.corrections.labels(tally.measure).inc(-count)
+    def _count(self, counted: Counted, count: int) -> None:
+        metrics = self._metrics
+        measure, channel, tier, value, is_correction = counted
+        if is_correction:
+            metrics.corrections.labels(measure).inc(count)
             return
-        channel = _one_of(_CHANNELS, tally.labels.channel)
-        tier = _one_of(_TIERS, tally.labels.tier)
-        match tally.measure:
+        channel, tier = _one_of(_CHANNELS, channel), _one_of(_TIERS, tier)
+        match measure:
             case Measure.CONTACTS:
                 metrics.contacts.labels(channel).inc(count)
             case Measure.REPEAT_CONTACTS:
@@ -194,9 +195,9 @@ class PipelineMetrics(PipelineObserver):
             case Measure.CES:
                 _score(metrics.ces, channel, value, 1, 7, count)
             case Measure.FIRST_RESPONSE if isinstance(value, float | int) and value >= 0:
-                metrics.first_response.labels(channel).observe(value)
+                _observe(metrics.first_response.labels(channel), value, count)
             case Measure.RESOLUTION if isinstance(value, float | int) and value >= 0:
-                metrics.resolution.labels(channel).observe(value)
+                _observe(metrics.resolution.labels(channel), value, count)
 
     def _announce(self, alert: SlaAlert) -> None:
         self._metrics.alerts.labels(alert.kind.value, self._targets(alert.target)).inc()
@@ -301,6 +302,11 @@ class NotifierMetrics(NotifierObserver):
     def lag(self, seconds: float) -> None:
         """An alert was taken in so long after its announcement."""
         self._metrics.delivery_lag.observe(seconds)
+
+
+def _observe(series: Histogram, value: float, count: int) -> None:
+    for _ in range(count):
+        series.observe(value)
 
 
 def _one_of(known: frozenset[str], value: str) -> str:
