@@ -1,0 +1,130 @@
+"""The audit from an offset or a time, and where retention has cut the log."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+from aiokafka import TopicPartition
+
+from agents.complaints.rules import ComplaintRules
+from agents.complaints.settle import Rulebook
+from agents.complaints.sla.plan import Plan
+from agents.simulation import simulate
+from schemas.customer import CustomerState
+from streams import audit as audit_module
+from streams import topics
+from streams.audit import Audit, AuditError, audit, lines, reading
+from streams.demo import topic_of
+from streams.embedded import EmbeddedServices
+from streams.engine.envelope import seal
+from streams.pipeline.tables import CUSTOMERS
+from streams.policy_files import require_policy
+from tests.integration.world import World, a_world, an_email
+
+pytestmark = pytest.mark.integration
+
+EVENTS = 400
+RULEBOOK = Rulebook(Plan(require_policy(None)), ComplaintRules())
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """A worker that has read half a day of a contact centre."""
+    async with EmbeddedServices() as services, a_world(services) as world:
+        start = datetime.now(UTC) - timedelta(hours=12)
+        for event in simulate(6, EVENTS, start, contacts_per_day=600, customers=200):
+            await world.send(topic_of(event.channel), event.record, event.key.encode())
+        await world.settle()
+        yield world
+
+
+async def audited(world: World, **how: object) -> Audit:
+    """The report of an audit beside the worker."""
+    return await audit(world.worker.settings, RULEBOOK, lambda *_: None, **how)  # type: ignore[arg-type]
+
+
+async def overwrite(world: World, customer: str, partition: int, applied: int) -> None:
+    """Forge the row of a customer, as a defect might."""
+    row = seal(applied, -1, msgspec.msgpack.encode(CustomerState(customer)))
+    key = CUSTOMERS.prefix + customer.encode()
+    await world.producer.send_and_wait(topics.CUSTOMERS_CHANGELOG, row, key, partition=partition)
+
+
+async def test_only_customers_named_since_then_are_compared(world: World) -> None:
+    """A mail that has just come: one customer, recomputed from the beginning, and nobody else."""
+    whole = await audited(world)
+    assert whole.clean, list(lines(whole))
+    before = datetime.now(UTC)
+    await world.send("interactions.email.v1", an_email("late", "我要投诉"))
+    await world.settle()
+    late = await audited(world, since=before)
+    assert late.clean, list(lines(late))
+    assert late.customers == 1
+    assert late.unprovable == 0
+    assert (
+        sum(part.events for part in late.partitions) < sum(p.events for p in whole.partitions) / 9
+    )
+    assert not any(part.tables for part in late.partitions)
+    (part,) = [part for part in late.partitions if part.customers]
+    (only,) = (await audited(world, since=part.since, partitions=[part.partition])).partitions
+    assert only.customers == 1
+
+
+async def test_a_defect_is_found_where_the_window_names_the_customer(world: World) -> None:
+    """A forged row of somebody named since then is a difference; of others it is none of it."""
+    whole = await audited(world)
+    part = max(whole.partitions, key=lambda part: part.events)
+    names = [
+        record.key
+        for record in await world.read(topics.CUSTOMER_EVENTS)
+        if record.partition == part.partition
+    ]
+    last = names[-1]
+    earlier = next(name for name in names if name not in names[part.applied // 2 :])
+    await overwrite(world, earlier.decode(), part.partition, part.applied)
+    halfway = await audited(world, since=part.applied // 2)
+    assert halfway.clean, list(lines(halfway))
+    await overwrite(world, last.decode(), part.partition, part.applied)
+    halfway = await audited(world, since=part.applied // 2)
+    assert f"customer {last.decode()}" in halfway.partitions[part.partition].differences
+    everything = (await audited(world)).partitions[part.partition]
+    assert {f"customer {name.decode()}" for name in (earlier, last)} <= set(everything.differences)
+
+
+async def test_older_history_than_the_log_is_not_provable_and_no_difference(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log has lost its beginning: who began there is counted, who began later is proved."""
+    whole = await audited(world)
+    cut = {part.partition: part.applied // 2 for part in whole.partitions}
+    proper = reading.begin_of
+
+    async def begin_of(reader: object, tp: TopicPartition) -> int:
+        if tp.topic == topics.CUSTOMER_EVENTS:
+            return cut[tp.partition]
+        return await proper(reader, tp)
+
+    monkeypatch.setattr(audit_module, "begin_of", begin_of)
+    report = await audited(world)
+    assert report.clean, list(lines(report))
+    assert report.unprovable > 0
+    assert report.customers > 0
+    assert report.customers + report.unprovable == whole.customers
+    assert not any(part.tables for part in report.partitions)
+    assert "not provable: the log now begins at offset" in "\n".join(lines(report))
+
+    part = max(report.partitions, key=lambda part: part.customers - part.unprovable)
+    records = await world.read(topics.CUSTOMER_EVENTS)
+    own = [r for r in records if r.partition == part.partition]
+    older = {r.key for r in own if r.offset < part.begin}
+    younger = next(r.key for r in own if r.key not in older)
+    await overwrite(world, younger.decode(), part.partition, part.applied)
+    found = (await audited(world)).partitions[part.partition]
+    assert f"customer {younger.decode()}" in found.differences
+
+
+async def test_nothing_to_read_is_an_error_and_not_equality(world: World) -> None:
+    """A partition that is not there is named; an audit of nothing must not look like a proof."""
+    with pytest.raises(AuditError, match="no partition 99"):
+        await audited(world, partitions=[99])
