@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from random import Random
 
+from redis.asyncio import Redis
+
 from streams.engine.failpoints import PLACES, VARIABLE
 from tests.chaos.fleet import NAMES, Fleet
 
@@ -53,3 +55,10 @@ async def die_inside(fleet: Fleet, chance: Random) -> None:
     where = place if "commit" in place else stage + place
     fleet.rearm(name, **{VARIABLE: f"{where}:{chance.randint(2, 9)}"})
     fleet.kill(name)
+
+
+async def flush_redis(fleet: Fleet, chance: Random) -> None:
+    """Empty Redis at once: identities and views are to come back from the topics."""
+    redis: Redis = Redis.from_url(fleet.redis_url)
+    await redis.flushall()
+    await redis.aclose()

@@ -200,7 +200,7 @@ class Fleet:
 
     async def feed(self, records: Iterable[Record], per_second: float) -> None:
         """Publish at that pace; what the broker did not take is published again, as retries are."""
-        began, source = time.monotonic(), iter(records)
+        began, fed_before, source = time.monotonic(), self.fed, iter(records)
         waiting: list[tuple[Record, asyncio.Future[object]]] = []
         async for producer in self._producers():
             refused = [record for record, answer in waiting if not _is_acknowledged(answer)]
@@ -213,8 +213,8 @@ class Fleet:
                     self.fed += 1
                     if self.fed % FEED_BURST == 0:
                         waiting = [pair for pair in waiting if not _is_acknowledged(pair[1])]
-                        ahead = began + self.fed / per_second - time.monotonic()
-                        await asyncio.sleep(max(0.0, ahead))
+                        due = began + (self.fed - fed_before) / per_second
+                        await asyncio.sleep(max(0.0, due - time.monotonic()))
                 await producer.flush()
             except KafkaError:
                 await asyncio.sleep(1)
@@ -245,17 +245,20 @@ class Fleet:
         return {f"{tp.topic}/{tp.partition}": n for tp, e in upto.items() if (n := e - done[tp])}
 
     async def settle(self, seconds: float = PATIENCE_SECONDS) -> None:
-        """Wait until everything is read and committed, and no deadline comes for a while."""
-        give_up, quiet = time.monotonic() + seconds, 0
+        """Wait until everything is read and committed, and no deadline comes for a while.
+
+        Raises `Stuck` when nothing has become less for so many seconds.
+        """
+        give_up, quiet, least = time.monotonic() + seconds, 0, sys.maxsize
         while quiet < QUIET_LOOKS:
-            try:
-                quiet = 0 if await self.lag() else quiet + 1
-            except KafkaError:
-                quiet = 0
+            unread = -1
+            with contextlib.suppress(KafkaError):
+                unread = sum((await self.lag()).values())
+            quiet = quiet + 1 if unread == 0 else 0
+            if 0 <= unread < least:
+                give_up, least = time.monotonic() + seconds, unread
             if time.monotonic() > give_up:
-                raise Stuck(
-                    f"not everything is read after {seconds:.0f} s\n{await self.diagnosis()}"
-                )
+                raise Stuck(f"nothing is read for {seconds:.0f} s\n{await self.diagnosis()}")
             await asyncio.sleep(1)
 
     # --- what to say when it does not work -------------------------------------------------------
