@@ -111,8 +111,8 @@ def build_reader(settings: EngineSettings) -> Any:
     return LeanConsumer(
         auto_offset_reset="earliest",  # a "latest" in flight while we seek would win: 0 records
         enable_auto_commit=False,
-        max_partition_fetch_bytes=settings.max_request_bytes,
-        fetch_max_bytes=4 * settings.max_request_bytes,
+        max_partition_fetch_bytes=settings.restore_fetch_bytes,
+        fetch_max_bytes=settings.restore_fetch_bytes,
         fetch_max_wait_ms=int(settings.fetch_wait_seconds * 1000),
         **_common(settings),
     )

@@ -10,6 +10,7 @@ something looks different than expected, records come the usual way.
 """
 
 import logging
+import weakref
 from collections import OrderedDict
 from itertools import chain, islice
 from typing import Any, Final
@@ -56,14 +57,17 @@ class _Lean:
     __slots__ = ("_batch", "_is_broken", "_records", "_result")
 
     def __init__(self, result: Any, records: Any) -> None:
-        self._result = result
+        # No cycles: what was fetched must go when it is read, not when the collector comes by.
+        self._result = weakref.ref(result)
+        records._records_iterator = None
         self._records = records  # keeps the offset to go on from, where aiokafka looks for it
         self._batch: Any = None
         self._is_broken = False
 
     def getall(self, max_records: int | None = None) -> list[Any]:
         """Up to `max_records` records, the consumer's position moved behind them."""
-        result, records = self._result, self._records
+        result: Any = self._result()  # it is being called, so it is there
+        records = self._records
         if self._is_broken:  # told the last time; nothing was handed out, so fetch it again
             result._partition_records = None
             return []

@@ -98,6 +98,9 @@ class EngineSettings:
     """Changelog partitions read at the same time: more stall the event loop."""
     restore_records: int = 5_000
     """Records per step of a restore, with a yield to the event loop in between."""
+    restore_fetch_bytes: int = 1 << 20
+    """Per fetch of a restore: with 16 MiB every byte passed through fresh pages, for half as much
+    CPU again. A larger record batch still comes whole."""
     deleted_row_seconds: float = 24 * 3600.0
     """A deleted row keeps its applied offset this long, then a tombstone removes it."""
 

@@ -1,5 +1,7 @@
 """Reading in bulk: the same records as aiokafka's own way, and the same positions."""
 
+import gc
+import weakref
 from types import SimpleNamespace
 from typing import Any
 
@@ -103,6 +105,23 @@ def test_a_broken_batch_is_not_passed_over() -> None:
         result.getall(10)
     assert result.getall(10) == []
     assert (result.has_more(), state.position) == (False, 3)
+
+
+def test_what_was_fetched_goes_without_the_collector() -> None:
+    """A worker collects rarely; megabytes must not wait for it, read to the end or not."""
+    for steps in ([], [1], [10]):
+        result, _ = fetched(bytes(record_batch(0, 3)), 0, lean=True)
+        for wanted in steps:
+            result.getall(wanted)
+        gone = weakref.ref(result)
+        records = weakref.ref(result.getall.__self__._records)
+        gc.disable()
+        try:
+            del result
+            assert gone() is None
+            assert records() is None
+        finally:
+            gc.enable()
 
 
 def test_a_result_of_an_assignment_that_is_over_gives_nothing() -> None:
