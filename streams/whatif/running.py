@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.selfcheck import SelfCheck, check
+from agents.complaints.sla.selfcheck import SelfCheck, check_all
 from agents.complaints.sla.whatif import Case, PolicyRun, run_policy
 from schemas.policy import PolicySet
 from streams.errors import ExitCode, UserError
@@ -73,7 +73,7 @@ def judge(
         policies=sets,
         runs=runs,
         zone=shown_zone,
-        self_check=_self_check(history, sets, runs),
+        self_check=_self_check(history, sets, runs, shown_zone),
     )
 
 
@@ -119,13 +119,24 @@ def _note_reopening(history: History, sets: Sequence[PolicySet]) -> None:
 
 
 def _self_check(
-    history: History, sets: Sequence[PolicySet], runs: Sequence[PolicyRun]
+    history: History, sets: Sequence[PolicySet], runs: Sequence[PolicyRun], zone: ZoneInfo
 ) -> SelfCheck | None:
-    """Production's verdicts beside those of the policy that gave most of them."""
+    """Production's verdicts beside those of the very version that gave each.
+
+    The log tells of the versions; what none of them and no named policy judged is not compared.
+    """
     if not history.published:
         return None
-    checks = [
-        check(run, policy_set.digest, history.published)
-        for run, policy_set in zip(runs, sets, strict=True)
-    ]
-    return max(checks, key=lambda one: one.compared)
+    judged = {policy.digest: run for policy, run in zip(sets, runs, strict=True)}
+    for digest, policy in history.versions.items():
+        if digest not in judged:
+            cases = [case for case in history.cases if _is_judged_by(history, case, digest)]
+            judged[digest] = run_policy(cases, Plan(policy), digest, history.until, zone)
+    return check_all(judged, history.published)
+
+
+def _is_judged_by(history: History, case: Case, digest: str) -> bool:
+    complaint = history.published.get(case.complaint_id)
+    return complaint is not None and any(
+        clock.policy_version == digest for clock in complaint.clocks
+    )

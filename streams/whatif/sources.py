@@ -46,6 +46,8 @@ class History:
     notes: list[str] = field(default_factory=list)
     published: dict[str, Complaint] = field(default_factory=dict)
     """What production said last of each complaint, where the history comes from its log."""
+    versions: dict[str, PolicySet] = field(default_factory=dict)
+    """The versions of the policy that log tells of, by digest."""
 
 
 def read_history(
@@ -205,6 +207,7 @@ def history_of(histories: Histories, source: str) -> History:
         source=source,
         events=histories.events,
         outcomes=histories.outcomes,
+        versions=histories.versions,
     )
 
 

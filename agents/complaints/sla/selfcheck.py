@@ -20,8 +20,9 @@ _JUDGED = frozenset({ClockState.MET, ClockState.BREACHED, ClockState.ENDED})
 class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
     """Production's verdicts beside the replay's.
 
-    `compared` clocks had a verdict of production under this very policy; `other_policy` clocks were
-    judged by another; `not_in_history` complaints were published, but are older than the history.
+    `compared` clocks had a verdict of production under these very versions; `other_policy` clocks
+    were judged by others; `not_in_history` complaints were published, but are older than the
+    history.
     """
 
     policy_digest: str
@@ -81,6 +82,23 @@ def check(run: PolicyRun, digest: str, published: Mapping[str, Complaint]) -> Se
         other_policy=other,
         not_in_history=missing,
         differences=differences[:SHOWN],
+    )
+
+
+def check_all(runs: Mapping[str, PolicyRun], published: Mapping[str, Complaint]) -> SelfCheck:
+    """Compare runs under several versions, by digest: each verdict with the one that gave it."""
+    checks = [check(run, digest, published) for digest, run in runs.items()]
+    return SelfCheck(
+        policy_digest=", ".join(runs),
+        compared=sum(one.compared for one in checks),
+        differ=sum(one.differ for one in checks),
+        other_policy=sum(
+            clock.policy_version not in runs
+            for complaint in published.values()
+            for clock in complaint.clocks
+        ),
+        not_in_history=sum(one.not_in_history for one in checks),
+        differences=[text for one in checks for text in one.differences][:SHOWN],
     )
 
 
