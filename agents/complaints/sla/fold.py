@@ -118,7 +118,7 @@ class Life:
         if self._update is not None:
             self._update.end(at, event.id)
         self._update = self._start(UPDATE, event.id, at, event.id)
-        if not event.team or normal(event.team) == normal(self.team):
+        if self._held is not None and (not event.team or normal(event.team) == normal(self.team)):
             self._let_go(at, event.id)
 
     def _bot_reply(self, at: int, event: ComplaintEvent) -> None:
@@ -203,13 +203,11 @@ class Life:
         """With whom the complaint rests; empty where nobody said it."""
         return self.context.attributes.get(TEAM, "")
 
-    def _start(
-        self, position: int, instance: str, at: int, cause: str, team: str = "", giver: str = ""
-    ) -> TickingClock | None:
+    def _start(self, position: int, instance: str, at: int, cause: str) -> TickingClock | None:
         if not self.plan.promised[position]:
             return None
-        clock = TickingClock(position, instance, at, cause, team=team, from_team=giver)
-        clock.bind(self._term_of(clock), at, cause, self._paused)
+        clock = TickingClock(position, instance, at, cause)
+        clock.bind(self.terms.by_target[position], at, cause, self._paused)
         self.clocks.append(clock)
         return clock
 
@@ -220,8 +218,12 @@ class Life:
 
     def _rest(self, at: int, cause: str, giver: str = "") -> None:
         """The complaint rests with a team: how long it may is what teams owe each other."""
-        if self.team:
-            self._held = self._start(HAND_OVER, cause, at, cause, self.team, giver)
+        if not self.plan.promised[HAND_OVER] or not self.team:
+            return
+        clock = self._held = TickingClock(HAND_OVER, cause, at, cause)
+        clock.team, clock.from_team = self.team, giver
+        clock.bind(self._term_of(clock), at, cause, self._paused)
+        self.clocks.append(clock)
 
     def _let_go(self, at: int, cause: str) -> None:
         """The team has answered, handed it on, or solved it."""

@@ -57,22 +57,13 @@ class TickingClock:
         "verdict",
     )
 
-    def __init__(
-        self,
-        position: int,
-        instance: str,
-        at: int,
-        cause: str,
-        *,
-        team: str = "",
-        from_team: str = "",
-    ) -> None:
+    def __init__(self, position: int, instance: str, at: int, cause: str) -> None:
         self.position = position
         self.instance = instance
         self.started = at
         self.started_by = cause
-        self.team = team
-        self.from_team = from_team
+        self.team = ""
+        self.from_team = ""
         self.term: Term | None = None
         self.promised = False
         self.limit = NEVER

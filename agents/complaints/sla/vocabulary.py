@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from schemas.common import Tier
@@ -19,6 +20,9 @@ SEVERITY_AT_LEAST = "severity.at_least"
 
 VALUE = "value."
 """A change of what the customer bought, by currency, in ten-thousandths: `value.CNY`."""
+
+KNOWN_WORDS = 4_096
+"""Words whose plain form is remembered: channels, tiers and teams come again and again."""
 
 _RANK = {severity: rank for rank, severity in enumerate(Severity)}
 _OWN_SEVERITIES = {
@@ -40,6 +44,7 @@ _OWN_SEVERITIES = {
 """What help desks say without being asked to. A policy file may say otherwise."""
 
 
+@lru_cache(maxsize=KNOWN_WORDS)
 def normal(word: str) -> str:
     """The form in which two words are compared: width, case and space do not matter (NFKC)."""
     if not word.isascii():
