@@ -10,6 +10,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from agents.complaints.settle import Rulebook
+from agents.complaints.standing import Standings
 from agents.complaints.versions import Learned
 from agents.customer.admission import origin_of
 from agents.customer.step import step, wake_at
@@ -26,7 +27,7 @@ class Oracle(Struct):
     """What one partition must look like after its events, folded one by one."""
 
     rulebook: Rulebook
-    """What judges until the log tells of a version."""
+    """What judges until the log tells of a version. Here every complaint is replayed in full."""
     versions: Learned = field(default_factory=Learned)
     customers: dict[str, CustomerState] = field(default_factory=dict)
     wakes: dict[str, float | None] = field(default_factory=dict)
@@ -37,6 +38,10 @@ class Oracle(Struct):
     """Every alert published, in order; True where it is quiet."""
     rejected_commands: int = 0
     failed: int = 0
+
+    def __post_init__(self) -> None:
+        """Remember no standings: what production spares itself is what is to be proved."""
+        self.rulebook = replace(self.rulebook, standings=Standings(0))
 
     def fold(self, event: CustomerEvent) -> None:
         """Fold one event; an event the step cannot fold is counted as failed, as it is in
