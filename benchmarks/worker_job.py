@@ -47,7 +47,7 @@ from benchmarks.harness.brokers import (
 )
 from benchmarks.harness.children import ChildFailedError, end, figures_of, start
 from benchmarks.harness.options import Size, parse, write
-from streams import topics
+from benchmarks.harness.serving import AHEAD, SOURCES, create_intake_topics, until_ready
 
 RUN_SECONDS = 150.0
 SIZES = {
@@ -57,8 +57,6 @@ SIZES = {
     "customers": Size(20_000, 200, "customers who may write"),
     "rounds": Size(2, 1, "runs of each, in turns, on a fresh broker"),
 }
-AHEAD = {"message.timestamp.after.max.ms": str(2**62)}
-"""The simulated day lies ahead; Kafka would refuse it."""
 
 
 class Rival(NamedTuple):
@@ -122,17 +120,8 @@ class Arena:
 
     async def run_manyi(self, count: int) -> tuple[dict[str, float], dict[str, Digest]]:
         """The worker: it becomes ready, then its records come."""
-        sources = {channel.value: topics.CHANNEL_TOPICS[channel] for channel in CHANNELS}
-        task = self.task("manyi", count, sources)
-        await create_topics(
-            self.broker.address,
-            {
-                line.name: {**line.configs, **AHEAD}
-                for line in topics.topics(PARTITIONS)
-                if line.name in {*sources.values(), topics.CUSTOMER_EVENTS}
-            },
-            PARTITIONS,
-        )
+        task = self.task("manyi", count, SOURCES)
+        await create_intake_topics(self.broker)
         rows = Path(tempfile.mkdtemp(prefix="bench-")) / "rows.json"
         process = start(
             [
@@ -143,7 +132,7 @@ class Arena:
         try:
             async with asyncio.timeout(RUN_SECONDS):
                 await until_ready(process)
-                await self.fill(sources, count)
+                await self.fill(SOURCES, count)
                 out, err = await asyncio.to_thread(process.communicate)
         except TimeoutError:
             raise ChildFailedError(f"{MANYI.name}: not done in {RUN_SECONDS:.0f} s") from None
@@ -201,14 +190,6 @@ class Arena:
         finally:
             await reader.stop()
         return {name: digest_of_row(row) for name, row in newest.items()}
-
-
-async def until_ready(process: Any) -> None:
-    """Wait for the line that says so."""
-    line = await asyncio.to_thread(process.stdout.readline)
-    if line.strip() != "ready":
-        _, err = await asyncio.to_thread(process.communicate)
-        raise ChildFailedError(f"{MANYI.name} did not start:\n{err[-3000:]}")
 
 
 def agree(name: str, rows: dict[str, Digest], expected: dict[str, Digest]) -> None:

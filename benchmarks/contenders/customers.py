@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -155,13 +156,19 @@ class Holder:
 
         batch.on_applied(applied)
 
+    async def until(self, done: Callable[[], bool]) -> None:
+        """Wait for something; raises what made the engine crash."""
+        while not done():
+            if self.engine.crash_reason is not None:
+                raise self.engine.crash_reason
+            await asyncio.sleep(LOOK_SECONDS)
+
     async def run(self) -> None:
         """Restore, tell, wait for the word, work, tell."""
         before = _resident_bytes()
         meter = Meter()
         await self.app.start()
-        while not self.engine.ready:  # noqa: ASYNC110  # nobody tells
-            await asyncio.sleep(LOOK_SECONDS)
+        await self.until(lambda: self.engine.ready)
         spent = meter.spent()
         gc.collect()
         rows = [lane.state.sealed for lane in self.engine.lanes.values() if lane.changelog]
@@ -179,9 +186,7 @@ class Holder:
         await asyncio.to_thread(sys.stdin.readline)
         meter = Meter()
         self.go.set()
-        if self.task.events:
-            while self.left > 0:
-                await asyncio.sleep(LOOK_SECONDS)
+        await self.until(lambda: self.left <= 0)
         await asyncio.sleep(self.task.watch_seconds)
         _say({**meter.spent(), "late_seconds": [round(each, 4) for each in self.late]})
         os._exit(0)

@@ -62,6 +62,8 @@ class WholeTask(msgspec.Struct):
     customers: int
     start_at: datetime
     idempotent: bool
+    policy: str = ""
+    """A policy file; none is the built-in one."""
 
     def encoded(self) -> str:
         """As `read_whole_task` wants it."""
@@ -82,26 +84,29 @@ Record = tuple[str, bytes, bytes, int]
 """Channel, key, value, timestamp in ms."""
 
 
-def traffic(count: int, customers: int, start_at: datetime) -> list[Record]:
-    """Records of one simulated day in order of arrival.
-
-    A customer keeps to the channel used most, and is the key: so everybody folds a customer's
-    records in the same order, and all rows can be compared. What comes after whom decides whether a
-    word is a new complaint.
-    """
-    wanted = int(count * SPARE)
-    records = [
+def simulated(count: int, customers: int, start_at: datetime) -> list[Record]:
+    """Records of one simulated day in order of arrival."""
+    return [
         (event.channel, event.key.encode(), _bytes(event.record), int(event.at.timestamp() * 1e3))
         for event in simulate(
             SEED,
-            wanted,
+            count,
             start_at,
             customers=customers,
-            contacts_per_day=wanted / RECORDS_PER_CONTACT,
+            contacts_per_day=count / RECORDS_PER_CONTACT,
             messy_share=MESSY_SHARE,
             channels=[channel.value for channel in CHANNELS],
         )
     ]
+
+
+def traffic(count: int, customers: int, start_at: datetime) -> list[Record]:
+    """Simulated records of which all rows can be compared, whoever folded them.
+
+    A customer keeps to the channel used most, and is the key: so everybody folds a customer's
+    records in the same order. What comes after what decides whether a word is a new complaint.
+    """
+    records = simulated(int(count * SPARE), customers, start_at)
     book = IdentityBook()
     whose = []
     used: Counter[tuple[str, str]] = Counter()

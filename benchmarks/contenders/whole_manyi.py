@@ -34,6 +34,8 @@ def settings_of(task: WholeTask, partitions: int) -> Settings:
         "MANYI_PARTITIONS": str(partitions),
         "MANYI_ALERTS": "off",
     }
+    if task.policy:
+        environ["MANYI_POLICY"] = task.policy
     settings = load_settings(environ)
     return replace(settings, port=free_port(settings.host, 0), embedded=not task.idempotent)
 
@@ -72,7 +74,8 @@ async def done(worker: Worker, count: int) -> None:
 
 async def run(task: WholeTask, partitions: int, rows: Path | None) -> None:
     """Fold what comes, tell what it took."""
-    worker = Worker(settings_of(task, partitions), load_policy(None))
+    settings = settings_of(task, partitions)
+    worker = Worker(settings, load_policy(settings.policy))
     await worker.start()
     await ready(worker)
     await worker.identities.index.resolve(

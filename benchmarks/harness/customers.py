@@ -63,7 +63,7 @@ class Templates:
             row = self.rows[number % len(self.rows)]
             wake = wakes_at_ms[number] if wakes_at_ms else NEVER
             body = row.body.replace(row.customer, key)
-            yield CUSTOMERS.prefix + key, seal(0, wake, body), None
+            yield CUSTOMERS.prefix + key, seal(-1, wake, body), None
 
     def next_events(
         self, numbers: Sequence[int], first: int = 0

@@ -1,4 +1,4 @@
-"""Runs `benchmarks.contenders.customers`: a worker with many customers, seeded by their changelog."""
+"""Runs `benchmarks.contenders.customers`: a worker with many customers, from their changelog."""
 
 import asyncio
 import contextlib
