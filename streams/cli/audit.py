@@ -27,7 +27,7 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 @click.option(
     "--policy",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="The policy file the workers run with. [MANYI_POLICY, else the built-in one]",
+    help="What judged before the log told of a version. [MANYI_POLICY, else the built-in one]",
 )
 @click.option(
     "--since",
