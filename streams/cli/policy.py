@@ -5,7 +5,9 @@ from pathlib import Path
 
 import click
 
+from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_words import draw_policy
+from agents.complaints.sla.whatif import unknown_words
 from streams.console import wide_console
 from streams.errors import ExitCode, UserError
 from streams.policy_files import (
@@ -14,6 +16,7 @@ from streams.policy_files import (
     require_policy,
     run_policy_test_files,
 )
+from streams.whatif.running import judge
 
 PATHS = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -73,6 +76,41 @@ def _colour(line: str) -> str | None:
     if line.startswith(("FAIL", "   - ")):
         return "red"
     return "green" if line.startswith(("ok ", "   + ")) else None
+
+
+@command.command("words")
+@click.option(
+    "--history",
+    "sources",
+    multiple=True,
+    required=True,
+    metavar="FILE|topic",
+    help="What happened: records, customer events or saved histories; or the log.",
+)
+@click.option("--policy", type=FILE, envvar="MANYI_POLICY", show_envvar=True,
+              help="The file that should know them. [what is built in]")  # fmt: skip
+@click.option("--mapping", metavar="NAME|FILE", help="What the rows of the file mean.")
+def words(sources: tuple[str, ...], policy: Path | None, mapping: str | None) -> ExitCode:
+    """Name words for severity and tier that came up and that the policy does not know.
+
+    Each counted as not said. Exit status 0 if all are known, 1 if not.
+    """
+    judged = judge(
+        sources, [policy] if policy else [], mapping=mapping, until=None, zone=None,
+        errors=wide_console(stderr=True),
+    )  # fmt: skip
+    unknown = unknown_words(judged.history.cases, Plan(judged.policies[0]))
+    name = str(policy) if policy else "built in"
+    for (field, word), count in sorted(unknown.items(), key=lambda item: (-item[1], item[0])):
+        section, sample = ("severity", "high") if field == "severity" else ("tiers", "vip")
+        click.echo(
+            f"{name}: {field} {word!r} of {count:,} complaint{'s' if count > 1 else ''} means"
+            f" nothing here; add `{word}: {sample}`, or what it means, to {section}.map"
+        )
+    if unknown:
+        return ExitCode.FAILED
+    click.echo(f"{name}: knows every word of {len(judged.history.cases):,} complaints")
+    return ExitCode.OK
 
 
 @command.command("show")

@@ -14,7 +14,7 @@ from streams.errors import ExitCode
 from streams.whatif.running import judge
 from streams.whatif.sources import save
 
-DIMENSIONS = ("channel", "tier", "region")
+DIMENSIONS = ("channel", "tier", "region", "team")
 
 
 @click.command("suggest", short_help="Suggest promises that history would have kept")

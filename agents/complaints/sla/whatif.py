@@ -195,6 +195,24 @@ def replay_case(
     return replay.clocks(), replay.announced
 
 
+def unknown_words(cases: Iterable[Case], plan: Plan) -> Counter[tuple[str, str]]:
+    """Words for a severity or tier that the policy does not know -> in how many complaints.
+
+    Pairs are (severity or tier, word). Each of them counted as not said.
+    """
+    words, found = plan.words, Counter[tuple[str, str]]()
+    for case in cases:
+        changes = [event.changes for event in case.history if event.changes]
+        severities = {case.context.attributes.get("priority", "")}
+        tiers = {case.context.tier}
+        for change in changes:
+            severities |= {change.get("attributes.priority", ""), change.get("severity", "")}
+            tiers.add(change.get("tier", ""))
+        found.update({("severity", w) for w in severities if w and words.severity(w) is None})
+        found.update({("tier", w) for w in tiers if w and words.tier(w) is None})
+    return found
+
+
 def tally(run: PolicyRun, *dimensions: str) -> dict[tuple[str, ...], Tally]:
     """Verdicts counted by any of `DIMENSIONS`, in order of their values."""
     unknown = [name for name in dimensions if name not in DIMENSIONS]

@@ -93,3 +93,29 @@ def test_show_of_a_wrong_file_names_its_mistakes(
     path = file(tmp_path, "p.yaml", GOOD.replace("3wd", "3 days"))
     assert run(["policy", "show", "--policy", path]) == ExitCode.USAGE
     assert f"{path}:8:" in capsys.readouterr().err
+
+
+def test_words_names_what_the_policy_does_not_know(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each word with how often it came up and where to add it; none is exit status 0."""
+    table = file(
+        tmp_path,
+        "tickets.csv",
+        "ticket_id,created_at,customer_id,customer_tier,priority,description,complaint\n"
+        "1,2026-03-02T09:00:00Z,c-1,Ruby,P1,a,yes\n"
+        "2,2026-03-02T10:00:00Z,c-2,ＲＵＢＹ,P1,b,yes\n"
+        "3,2026-03-02T11:00:00Z,c-3,vip,urgent,c,yes\n",
+    )
+    asked = ["policy", "words", "--history", table, "--mapping", "helpdesk-export"]
+    assert run([*asked, "--policy", file(tmp_path, "policy.yaml", GOOD)]) == ExitCode.FAILED
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3
+    assert "severity 'P1' of 2 complaints means nothing here; add `P1: high`" in said[0]
+    assert "to severity.map" in said[0]
+    assert {"tier 'Ruby' of 1" in line or "tier 'ＲＵＢＹ' of 1" in line for line in said[1:]} == {
+        True
+    }
+    knows = GOOD + "severity: {map: {P1: critical}}\ntiers: {map: {Ruby: vip}}\n"
+    assert run([*asked, "--policy", file(tmp_path, "knows.yaml", knows)]) == ExitCode.OK
+    assert "knows every word of 3 complaints" in capsys.readouterr().out
