@@ -47,7 +47,8 @@ def draw_explanation(
     """
     clock = explanation.clock
     head = Text()
-    head.append(f"{clock.target}  ", style="bold")
+    whose = f" ({clock.team})" if clock.team else ""
+    head.append(f"{clock.target}{whose}  ", style="bold")
     head.append(clock.state.value, style=STYLES[clock.state])
     head.append(
         f"  used {_length(clock.used_seconds)} of {format_duration(clock.limit_seconds)}"
