@@ -154,20 +154,27 @@ def is_same_matter(one: Thread, other: Thread) -> bool:
 
 
 def _difference(old: CountedResponse | None, new: CountedResponse | None) -> list[Tally]:
+    """What the tables must take back and add; what holds as before is neither."""
     if old == new:
         return []
-    return [*_tallies(old, -1), *_tallies(new, +1)]
+    before, after = _facts(old), _facts(new)
+    return [
+        *(Tally(*fact, count=-1) for fact in before if fact not in after),
+        *(Tally(*fact) for fact in after if fact not in before),
+    ]
 
 
-def _tallies(counted: CountedResponse | None, count: int) -> list[Tally]:
+def _facts(
+    counted: CountedResponse | None,
+) -> list[tuple[Measure, datetime, Labels, float | None]]:
     if counted is None:
         return []
-    labels = counted.labels
-    tallies = [Tally(Measure.CONTACTS, counted.contact_at, labels, None, count)]
+    contact_at, labels, seconds = counted.contact_at, counted.labels, counted.response_seconds
+    facts: list[tuple[Measure, datetime, Labels, float | None]]
+    facts = [(Measure.CONTACTS, contact_at, labels, None)]
     if counted.repeat:
-        tallies.append(Tally(Measure.REPEAT_CONTACTS, counted.contact_at, labels, None, count))
-    seconds = counted.response_seconds
+        facts.append((Measure.REPEAT_CONTACTS, contact_at, labels, None))
     if seconds is not None:
-        at = counted.contact_at + timedelta(seconds=seconds)
-        tallies.append(Tally(Measure.FIRST_RESPONSE, at, labels, seconds, count))
-    return tallies
+        answered_at = contact_at + timedelta(seconds=seconds)
+        facts.append((Measure.FIRST_RESPONSE, answered_at, labels, seconds))
+    return facts
