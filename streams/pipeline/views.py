@@ -75,7 +75,8 @@ class LiveViews:
             self._put_intake_counts(lane)
         elif lane.stage.name == CUSTOMERS_STAGE:
             self._lanes[lane.partition] = lane
-            self.writer.own(lane.partition, lane.next_offset - 1)
+            # Not `next_offset`: the lane looks for its start only after this.
+            self.writer.own(lane.partition, lane.applied)
             for policy in self._policies(lane):
                 self.writer.put_policy(policy)
             self._put_event_counts(lane)
