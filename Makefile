@@ -73,6 +73,10 @@ kafka: $(STAMP) ## run a real Apache Kafka in the foreground
 test-kafka: $(STAMP) ## the tests marked `kafka`, on a real Apache Kafka
 	@.ci/kafka $(BIN)/python test $(PYTEST_ARGS)
 
+.PHONY: chaos
+chaos: $(STAMP) ## workers killed for a quarter of an hour, all compared; CHAOS_ARGS="--kills 10"
+	@.ci/kafka $(BIN)/python chaos $(CHAOS_ARGS)
+
 ##@ Keep
 .PHONY: lock
 lock: $(STAMP) ## write requirements*.txt anew from pyproject.toml (run it on Python 3.11)

@@ -53,7 +53,7 @@ def shorten_session(seconds: float) -> None:
             session_timeout_seconds=seconds,
             heartbeat_interval_seconds=seconds / 5,
             rebalance_timeout_seconds=max(seconds, 5.0),
-            drain_seconds=3.0,
+            drain_seconds=seconds / 2,
             request_timeout_seconds=float(os.environ.get("CHAOS_REQUEST_TIMEOUT", "10")),
         )
 
