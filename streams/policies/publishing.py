@@ -9,6 +9,7 @@ what is in force. An old file on another worker is neither.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,8 @@ from schemas.events import PolicyPublished
 from schemas.policy import PolicySet
 from streams import topics
 from streams.errors import UserError
+
+log = logging.getLogger(__name__)
 
 MAX_POLICY_BYTES = 512 * 1024
 """A version as JSON, holidays written out. It is copied into every partition's log, and must fit a
@@ -75,12 +78,13 @@ class Published:
         return True
 
     def read(self, value: bytes | None) -> bool:
-        """Note a record as it stands on the topic; what is none is passed over."""
+        """Note a record as it stands on the topic; what this release cannot read is passed over."""
         if value is None:
             return False
         try:
             return self.take(_decode(value))
-        except msgspec.MsgspecError:
+        except msgspec.MsgspecError as error:
+            log.warning("a version on %s cannot be read here: %s", topics.SLA_POLICIES, error)
             return False
 
     @property

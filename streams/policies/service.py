@@ -244,7 +244,7 @@ class PolicyService(mode.Service):
                         got = await consumer.getmany(timeout_ms=1_000)
                         for record in got.get(PARTITION, ()):
                             self.published.read(record.value)
-            except KafkaError as error:
+            except (KafkaError, UserError) as error:
                 log.warning("cannot follow %s: %s", topics.SLA_POLICIES, error)
                 await self.sleep(self.settings.retry_seconds)
 
