@@ -123,8 +123,8 @@ class Api:
         return await self.explained(args["complaint_id"])
 
     async def explained(self, complaint_id: str) -> ComplaintClocks:
-        """The same for one complaint, by its id."""
-        now = datetime.fromtimestamp(self.services.clock(), UTC)
+        """The same for one complaint, by its id, as of this second."""
+        now = datetime.fromtimestamp(int(self.services.clock()), UTC)
         found = await explain_kept(self.services.reader, complaint_id, now)
         if found is None:
             raise not_found(

@@ -193,13 +193,13 @@ class Words:
         return f"{local.day} {_MONTHS[local.month - 1]}"
 
     def moment(self, at: datetime, seconds: bool = False) -> str:
-        """An instant with its day; seconds and their parts where asked for, or where there are
-        some."""
+        """An instant with its day; seconds where there are some, with all their parts where they
+        are asked for."""
         local = at.astimezone(self._zone)
         weekday = _DAYS[self.language][local.weekday()]
         day = f"{self.day(at)} {weekday}" if self._zh else f"{weekday} {self.day(at)}"
-        time = self.time(at, seconds or bool(local.second or local.microsecond))
-        if local.microsecond:
+        time = self.time(at, seconds or bool(local.second))
+        if seconds and local.microsecond:
             time += f".{local.microsecond:06d}".rstrip("0")
         return f"{day} {time}"
 

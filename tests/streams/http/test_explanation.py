@@ -1,6 +1,7 @@
 """The page that explains a complaint: what it says, to scale, and never as markup."""
 
 import re
+from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -199,5 +200,8 @@ def test_every_state_has_its_words_in_both_languages() -> None:
         assert WORDS[name] is CLOCK_WORDS[name]
     assert english.moment(NOW) == "Tue 17 Nov 14:32:08"
     assert chinese.moment(NOW) == "11月17日 周二 14:32:08"
+    later = NOW + timedelta(microseconds=250_000)
+    assert english.moment(later) == "Tue 17 Nov 14:32:08"
+    assert english.moment(later, seconds=True) == "Tue 17 Nov 14:32:08.25"
     assert english.exact(7_384.25) == "2 h 3 min 4.25 s"
     assert chinese.exact(0) == "0 秒"
