@@ -173,6 +173,7 @@ class DeadlineService(mode.Service):
         self._on_fired = on_fired
         self._group = GroupReadThrough()
         self._lanes: dict[Lane, LaneReadThrough] = {}
+        self._looked_at_ms = NOTHING_READ
         engine.add_listener(self)
 
     # --- lanes come and go -----------------------------------------------------------------------
@@ -249,8 +250,11 @@ class DeadlineService(mode.Service):
         return fired
 
     async def _read_through(self) -> None:
-        progress, group = self.engine.progress, self._group
+        progress = self.engine.progress
         at_ms = self._clock_ms()  # before the ends: whatever was appended earlier is below them
+        if at_ms < self._looked_at_ms:
+            self._forget_times(self._looked_at_ms - at_ms)
+        group, self._looked_at_ms = self._group, at_ms
         upstream = progress.partitions_of(self.upstream)
         group.sample(at_ms, await progress.end_offsets(upstream))
         done = await self._done_offsets(upstream)
@@ -265,6 +269,14 @@ class DeadlineService(mode.Service):
                     lane.tp, lane.next_offset, end
                 )
             )
+
+    def _forget_times(self, by_ms: int) -> None:
+        """The clock was set back: instants it told before may never have been, so nothing counts
+        as read until it has been looked at again."""
+        log.warning("the clock was set back by %.1f s; looking anew what is read", by_ms / 1000)
+        self._group = GroupReadThrough()
+        for lane in self._lanes:
+            self._lanes[lane] = LaneReadThrough(self._clock_ms())
 
     async def _done_offsets(self, tps: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
         """Below which offsets everything is downstream: what the group has committed, and what own
