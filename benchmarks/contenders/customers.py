@@ -179,7 +179,7 @@ class Holder:
                 "rows": count,
                 "records": self.restores.records,
                 "resident_bytes": _resident_bytes() - before,
-                "row_bytes": sum(len(row) for part in rows for row in part.values()),
+                "row_bytes": sum(len(row) for part in rows for _, row in part.items()),
                 "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
             }
         )

@@ -209,7 +209,8 @@ def digest_of_row(row: bytes) -> Digest:
 
 def plain_fold(records: Iterable[Record], known: Mapping[str, str]) -> dict[str, Digest]:
     """What a loop over the records gives, without any machinery."""
-    rules, rows = Rules(), {}
+    rules = Rules()
+    rows: dict[str, bytes] = {}
     for offset, (channel, _, value, at_ms) in enumerate(records):
         accepted = take(Channel(channel), channel, 0, offset, at_ms, value)
         if accepted is not None:

@@ -35,9 +35,9 @@ app = faust.App(
     broker_heartbeat_interval=2.0,
     producer_max_request_size=16 << 20,
 )
-raw = {"key_serializer": "raw", "value_serializer": "raw"}
+raw: Any = {"key_serializer": "raw", "value_serializer": "raw"}
 channels = app.topic(*task.sources.values(), **raw)
-events = app.topic(task.events, partitions=PARTITIONS, key_serializer="raw", value_serializer="raw")
+events = app.topic(task.events, partitions=PARTITIONS, **raw)
 published = app.topic(task.complaints, **raw)
 customers = app.Table("customers", partitions=PARTITIONS, key_type=bytes, value_type=bytes)
 channel_of = {topic: Channel(name) for name, topic in task.sources.items()}
@@ -64,7 +64,8 @@ async def intake(stream: Any) -> None:
         )
         if outcome is not None:
             keys = [IDENTITY_PREFIX + handle for handle in outcome.handles]
-            customer_id, value = identified(outcome, await cache.mget(keys))
+            found: Any = await cache.mget(keys)
+            customer_id, value = identified(outcome, found)
             accepted += 1
             await events.send(key=customer_id.encode(), value=value)
         taken += 1

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 SHOWN_CHARACTERS = 3_000
+ORDERLY_SECONDS = 1.0
+"""A part that is stopped may end its own children in this time."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -79,3 +82,28 @@ def end(process: "subprocess.Popen[str]") -> None:
 def _die_with_parent() -> None:
     if sys.platform.startswith("linux"):
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+def stream(command: Sequence[str], seconds: float) -> int | None:
+    """Run a program whose output goes where ours goes; its status, None if it was too slow."""
+    process = subprocess.Popen(
+        list(command),
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,
+    )
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
+    finally:
+        _end_group(process.pid)
+        process.wait()
+
+
+def _end_group(pid: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGTERM)
+        time.sleep(ORDERLY_SECONDS)
+        os.killpg(pid, signal.SIGKILL)
