@@ -25,7 +25,8 @@ PLAN = plan(
         next_response: {{within: 1h, calendar: office, warn: [80%]}},
         update: {{every: 4h}},
         first_resolution: {{within: 2wd, calendar: office}},
-        total_resolution: {{within: 8h, calendar: office, pause_while: [x], {LADDER}}}}}""",
+        total_resolution: {{within: 8h, calendar: office, pause_while: [x], {LADDER}}},
+        hand_over: {{within: 90m, {LADDER}, teams: [{{to: x, within: 3h, calendar: office}}]}}}}""",
     """{office: {hours: {mon-fri: ["09:00-12:00", "13:00-18:00"]}}}""",
 )
 KINDS = [kind for kind in Kind if kind is not Kind.OPENED]
@@ -37,14 +38,20 @@ EVENTS = st.lists(st.tuples(AFTER, st.sampled_from(KINDS), st.sampled_from("xy")
 def case(happened: list[tuple[int, Kind, str]]) -> Case:
     """A complaint and what happened so many seconds after it was opened."""
     events = [
-        ComplaintEvent(START + dt.timedelta(seconds=after), f"e{number}", kind, reason=reason)
+        ComplaintEvent(
+            START + dt.timedelta(seconds=after),
+            f"e{number}",
+            kind,
+            reason=reason,
+            changes={"attributes.team": reason} if kind is Kind.CHANGED else {},
+        )
         for number, (after, kind, reason) in enumerate(happened)
     ]
     opened = ComplaintEvent(START, "first", Kind.OPENED)
     return Case(complaint_id="k", context=ComplaintContext(), history=(opened, *events))
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(EVENTS, AFTER)
 def test_looking_back_equals_the_replay(happened: list[tuple[int, Kind, str]], until: int) -> None:
     """The same clocks, and the same calls at the same instants."""
