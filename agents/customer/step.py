@@ -115,11 +115,14 @@ def _interaction(
     corrected = admission is Admission.CORRECTED
     # One copy per event, filled in place: nobody else has seen it, and its lists are never changed.
     state = copy(state)
-    changes = _take_profile(state, interaction)
     words = rulebook.words_at(interaction.occurred_at)
+    changes = _take_profile(state, interaction, words)
     labels = labels_for(state, interaction, words)
     _keep(state, interaction, corrected)
     effects: list[Effect] = []
+    said = interaction.customer_profile
+    if said is not None and said.tier and words.tier(said.tier) is None:
+        effects.append(UnknownWord("tier", said.tier))
     if not corrected:
         effects.append(Tally(Measure.INTERACTIONS, interaction.occurred_at, labels))
     state.threads, counted, thread = keep_conversation(state.threads, interaction, labels)
@@ -134,9 +137,6 @@ def _interaction(
     if changes:
         state.complaints, more = profile_changed(state.complaints, interaction, changes, rulebook)
         effects += more
-        tier = changes.get("tier")
-        if tier and words.tier(tier) is None:
-            effects.append(UnknownWord("tier", tier))
     if added and state.complaints:
         state.complaints, more = value_changed(state.complaints, interaction, added, rulebook)
         effects += more
@@ -171,7 +171,7 @@ def labels_for(state: CustomerState, interaction: Interaction, words: Words) -> 
     )
 
 
-def _take_profile(state: CustomerState, interaction: Interaction) -> dict[str, str]:
+def _take_profile(state: CustomerState, interaction: Interaction, words: Words) -> dict[str, str]:
     """Take over what the publisher says of the customer; the newest by event time holds.
 
     Fills `state`, which must be the caller's own; returns what changed for the promises (tier,
@@ -184,8 +184,11 @@ def _take_profile(state: CustomerState, interaction: Interaction) -> dict[str, s
     said = interaction.customer_profile
     if said is not None and (state.profile_at is None or at >= state.profile_at):
         old = state.profile
+        tier = said.tier
+        if tier and old.tier and words.tier(tier) is None:
+            tier = None  # nobody knows that word: what was said before still holds
         new = CustomerProfile(
-            tier=said.tier or old.tier,
+            tier=tier or old.tier,
             region=said.region or old.region,
             timezone=said.timezone or old.timezone,
             language=said.language or old.language,
@@ -235,7 +238,9 @@ def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook, rere
     complaints, effects = done
     effects = [*effects, *_unknown_words(given, rulebook)]
     return Step(
-        _with_tier(replace(state, complaints=complaints), given), effects, Admission.ACCEPTED
+        _with_tier(replace(state, complaints=complaints), given, rulebook),
+        effects,
+        Admission.ACCEPTED,
     )
 
 
@@ -250,9 +255,11 @@ def _unknown_words(given: CommandGiven, rulebook: Rulebook) -> list[Effect]:
     return unknown
 
 
-def _with_tier(state: CustomerState, given: CommandGiven) -> CustomerState:
+def _with_tier(state: CustomerState, given: CommandGiven, rulebook: Rulebook) -> CustomerState:
     tier = given.command.tier
     if given.command.action is not Action.CHANGE or tier is None:
+        return state
+    if rulebook.words_at(given.occurred_at).tier(tier) is None:
         return state
     return replace(state, profile=replace(state.profile, tier=tier), profile_at=given.occurred_at)
 
@@ -275,7 +282,7 @@ def _retry_pending(state: CustomerState, rulebook: Rulebook) -> tuple[CustomerSt
             still.append(given)
             continue
         complaints, more = done
-        state = _with_tier(replace(state, complaints=complaints), given)
+        state = _with_tier(replace(state, complaints=complaints), given, rulebook)
         effects += more
     return replace(state, pending=still), effects
 

@@ -168,7 +168,11 @@ class Life:
     def _change(self, at: int, event: ComplaintEvent) -> None:
         giver = self.team
         words = self.plan.words
-        self.context = change_context(self.context, event.changes)
+        changes = event.changes
+        if "tier" in changes and words.tier(changes["tier"]) is None:
+            # A word nobody knows counts as not said: what was said before still holds.
+            changes = {key: value for key, value in changes.items() if key != "tier"}
+        self.context = change_context(self.context, changes)
         self.severity = words.changed_severity(self.severity, event.changes)
         self.tier = words.tier_of(self.context.tier, self.context.value)
         before, self.terms = self.terms, self.plan.terms(self._as_read())

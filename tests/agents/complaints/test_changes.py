@@ -90,6 +90,19 @@ def test_words_nobody_knows_are_reported_and_change_nothing() -> None:
     ]
 
 
+def test_a_word_nobody_knows_does_not_take_a_tier_away() -> None:
+    """What was said before still holds, for the customer and for the complaint."""
+    known = opened(customer_profile=CustomerProfile(tier="Platinum"))
+    later = an_interaction("two", at("09:30"), customer_profile=CustomerProfile(tier="Diamond"))
+    state, effects = folded(known, later, a_command(Action.CHANGE, at("09:40"), tier="Ruby"))
+    assert state.profile.tier == "Platinum"
+    assert state.complaints[0].complaint.tier == "vip"
+    assert [effect for effect in effects if isinstance(effect, UnknownWord)] == [
+        UnknownWord("tier", "Diamond"),
+        UnknownWord("tier", "Ruby"),
+    ]
+
+
 def test_a_purchase_makes_a_tier_from_its_own_time_on_in_any_order_of_arrival() -> None:
     """Before, after and around the complaint; a refund takes it back; nothing counts twice."""
     events = (

@@ -136,11 +136,12 @@ def test_words_are_read_at_the_time_they_were_said() -> None:
         ("2026-03-02 09:40", {"value.CNY": str(-1 * 10_000)}),
         ("2026-03-02 09:50", {"tier": "ＰＬＡＴＩＮＵＭ"}),
         ("2026-03-02 10:00", {"tier": "no such word"}),
+        ("2026-03-02 10:05", {"tier": "standard"}),
         ("2026-03-02 10:10", {"severity": "P4"}),
         ("2026-03-02 10:20", {"severity.at_least": "critical"}),
         ("2026-03-02 10:30", {"severity.at_least": "low"}),
-    ) == ["all", "critical", "critical", "vip", "critical", "vip", "critical", "all", "critical",
-          "critical"]  # fmt: skip
+    ) == ["all", "critical", "critical", "vip", "critical", "vip", "vip", "critical", "all",
+          "critical", "critical"]  # fmt: skip
 
 
 def test_the_worse_of_what_words_and_publisher_say_holds_at_opening() -> None:
