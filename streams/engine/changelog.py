@@ -278,8 +278,10 @@ class Changelog:
                     # what a fetch says is right everywhere.
                     end, exact, looked = max(end, mark), True, True
                 found: Sequence[Any] = got.get(tp, ())
-                if found and stop is not None and found[-1].offset >= stop:
-                    found = [record for record in found if record.offset < stop]
+                if found and found[-1].offset >= end:
+                    # A former owner's batch came in meanwhile: this may be only a part of it, and
+                    # rows of half a batch would pass for all of them.
+                    found = [record for record in found if record.offset < end]
                 if found:
                     take(found)
                     records += len(found)
@@ -295,6 +297,6 @@ class Changelog:
                             f"although it ends at {end}; check the broker"
                         )
                 await asyncio.sleep(0)
-            return records, max(position, start) if stop is None else stop
+            return records, max(min(position, end), start) if stop is None else stop
         finally:
             await reader.stop()
