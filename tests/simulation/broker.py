@@ -47,12 +47,14 @@ Draft = tuple[bytes | None, bytes | None, tuple[tuple[str, bytes], ...], int]
 class PartitionLog:
     """One partition: records by offset, with holes where compaction took some."""
 
-    __slots__ = ("_seen", "_waiting", "cleaned_to", "end", "led_from", "records", "tp")
+    __slots__ = ("_seen", "_waiting", "cleaned_to", "end", "last_base", "led_from", "records", "tp")
 
     def __init__(self, tp: TopicPartition) -> None:
         self.tp = tp
         self.records: list[Record] = []
         self.end = 0
+        self.last_base = 0
+        """Where the last batch begins: what some brokers give as the end when asked."""
         self.led_from = 0.0
         """Nobody leads the partition before this time."""
         self.cleaned_to = 0
@@ -70,7 +72,7 @@ class PartitionLog:
             seen[sequence] = self.end
             while len(seen) > HISTORY:
                 del seen[next(iter(seen))]
-        base = self.end
+        base = self.last_base = self.end
         for key, value, headers, timestamp in drafts:
             self.records.append(Record(self.end, key, value, headers, timestamp, now))
             self.end += 1
@@ -213,6 +215,7 @@ class Broker:
         self.loop = loop
         self.network = network
         self.compaction_lag_seconds = lag_seconds
+        self.tells_exact_ends = True
         self.partitions = dict(topics)
         self.logs = {
             TopicPartition(topic, number): PartitionLog(TopicPartition(topic, number))
@@ -232,6 +235,11 @@ class Broker:
         if self.loop.now < log.led_from:
             raise LeaderNotAvailableError if tp.partition % 2 else NotLeaderForPartitionError
         return log
+
+    def told_end(self, tp: TopicPartition) -> int:
+        """What the broker says when it is asked for the end of a partition."""
+        log = self.logs[tp]
+        return log.end if self.tells_exact_ends else log.last_base
 
     def records(self, topic: str) -> dict[int, list[Record]]:
         """All records of a topic, by partition."""

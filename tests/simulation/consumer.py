@@ -196,9 +196,9 @@ class Consumer(Client):
 
     async def end_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
         """Where partitions end."""
-        wanted, logs = list(tps), self.broker.logs
+        wanted, end = list(tps), self.broker.told_end
         ends: dict[TopicPartition, int] = await self.insist(
-            lambda answer: answer({tp: logs[tp].end for tp in wanted})
+            lambda answer: answer({tp: end(tp) for tp in wanted})
         )
         return ends
 

@@ -154,9 +154,9 @@ FAULTS: dict[str, Inflict] = {
 CHANGELOGS = (topics.INTAKE_CHANGELOG, topics.CUSTOMERS_CHANGELOG)
 
 
-def draw(rng: Random, seconds: float) -> Sequence[Fault]:
-    """The faults of a run, in time; one run in nine has none."""
-    kinds = rng.sample(sorted(FAULTS), rng.randint(1, 4))
+def draw(rng: Random, seconds: float, only: Sequence[str] = ()) -> Sequence[Fault]:
+    """The faults of a run, in time; one run in nine has none. `only` these kinds, if given."""
+    kinds = list(only) or rng.sample(sorted(FAULTS), rng.randint(1, 4))
     count = rng.choice([0, 1, 1, 2, 2, 3, 4, 6, 10])
     found = [
         Fault(

@@ -7,7 +7,7 @@ leader's assignment is awaited.
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import Any
+from typing import Any, ClassVar
 
 from aiokafka.errors import (
     IllegalGenerationError,
@@ -61,7 +61,7 @@ class Group:
 
     broker: Broker
     watch_commit: Callable[[TopicPartition, int], None] = lambda tp, offset: None
-    fences: bool = True
+    fences: ClassVar[bool] = True
     """Whether former members are refused; off is a hole put back on purpose."""
     offsets: dict[TopicPartition, int] = field(default_factory=dict)
     members: dict[str, _Member] = field(default_factory=dict)

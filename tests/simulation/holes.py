@@ -14,6 +14,7 @@ from streams.engine.lane import Lane
 from streams.engine.offsets import Offsets
 from streams.engine.rows import LaneRows, LoggedRow
 from streams.identity import IdentityIndex, scripts
+from tests.simulation.group import Group
 from tests.simulation.oracle import Durable
 
 __all__ = ["HOLES", "hole_open"]
@@ -100,6 +101,16 @@ def _no_mending(patch: Callable[[type, str, Any], None]) -> None:
     patch(Changelog, "audit", audit)
 
 
+def _trusts_kept_rows(patch: Callable[[type, str, Any], None]) -> None:
+    """Keep rows for the next assignment although somebody else wrote to their changelog."""
+    patch(Changelog, "clean", property(lambda self: True, lambda self, value: None))
+
+
+def _no_fencing(patch: Callable[[type, str, Any], None]) -> None:
+    """Let the group take commits of former members."""
+    patch(Group, "fences", False)
+
+
 def _eager_deadlines(patch: Callable[[type, str, Any], None]) -> None:
     """Fire by the wall clock alone, whatever waits to be read."""
 
@@ -147,6 +158,8 @@ HOLES: dict[str, Callable[[Callable[[type, str, Any], None]], None]] = {
     "no_replay_guard": _no_replay_guard,
     "last_wins": _last_wins,
     "no_mending": _no_mending,
+    "trusts_kept_rows": _trusts_kept_rows,
+    "no_fencing": _no_fencing,
     "eager_deadlines": _eager_deadlines,
     "commit_outlives_assignment": _commit_outlives_assignment,
     "impatient_identity": _impatient_identity,

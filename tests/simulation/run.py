@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from random import Random
 
@@ -68,21 +68,27 @@ def _rulebook() -> Rulebook:
 class Run:
     """The world of one seed."""
 
-    def __init__(self, seed: int, loop: VirtualLoop, *, keep_trace: bool) -> None:
+    def __init__(
+        self, seed: int, loop: VirtualLoop, *, keep_trace: bool, only: Sequence[str] = ()
+    ) -> None:
         rng = Random(seed)
         self.loop = loop
         self.partitions = rng.choice([1, 2, 2, 3])
         intake = tuple(sorted(rng.sample(topics.INTAKE_TOPICS, rng.randint(1, 3))))
         self.settings = _engine_settings(rng)
+        embedded = Random(seed + 4).random() < 0.15
+        if embedded:  # no producer ids, and ends that are too low
+            self.settings = replace(self.settings, idempotent=False, exact_end_offsets=False)
         self.input: Sequence[Publication] = publications(
             rng, rng.randint(5, 25), FEED_SECONDS, self.partitions, intake
         )
-        self.faults = draw(rng, HEAL_SECONDS - 2.0)
+        self.faults = draw(rng, HEAL_SECONDS - 2.0, only)
         workers = rng.choice([1, 2, 2, 3])
         self.network = Network(loop, Random(seed + 1), rng.choice([0.001, 0.004, 0.02, 0.08]))
         broker = Broker(
             loop, self.network, topics_of(self.partitions, intake), COMPACTION_LAG_SECONDS
         )
+        broker.tells_exact_ends = not embedded
         trace = Trace(loop, keep_trace)
         self.durable = Durable(intake)
         self.cluster = Cluster(
@@ -347,11 +353,13 @@ def _wake(waiter: "asyncio.Future[bool]") -> None:
         waiter.set_result(False)
 
 
-def run_seed(seed: int, clocks: Clocks, *, keep_trace: bool = False) -> Outcome:
-    """Run one seed on a stage that is set."""
+def run_seed(
+    seed: int, clocks: Clocks, *, keep_trace: bool = False, only: Sequence[str] = ()
+) -> Outcome:
+    """Run one seed on a stage that is set; `only` faults of these kinds, if given."""
     loop = VirtualLoop()  # type: ignore[abstract]  # no sockets, no threads
     clocks.loop = loop
-    run = Run(seed, loop, keep_trace=keep_trace)
+    run = Run(seed, loop, keep_trace=keep_trace, only=only)
     failpoints.reached = run.reached  # type: ignore[misc]
     present.append(run.cluster)
     try:
