@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from streams.doctor import kafka, rules
+from streams.doctor import kafka, policy, rules
 from streams.doctor import redis as redis_checks
 from streams.doctor.findings import Finding, broken, unknown
 from streams.settings import Settings
@@ -49,7 +49,7 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
             f"{error or 'no answer'}",
             "Start it, or correct KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL",
         )
-        for check in ("topics", "lag", "dead letters", "publishers"):
+        for check in ("topics", "lag", "dead letters", "publishers", policy.CHECK):
             yield unknown(check, "needs the broker")
         return
     # With the group's name it can ask for offsets; without a subscription it never joins.
@@ -85,6 +85,7 @@ async def _with_clients(
         ("lag", partial(kafka.check_lag, consumer, present, settings)),
         ("dead letters", partial(kafka.check_dead_letters, consumer, present, now_ms)),
         ("publishers", partial(kafka.check_publishers, consumer, present, now_ms)),
+        (policy.CHECK, partial(policy.check_version, settings)),
     ]
     for name, check in checks:
         for finding in await _bounded(name, check()):
