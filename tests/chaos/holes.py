@@ -5,11 +5,8 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
-from streams.engine.changelog import Changelog
 from streams.identity import IdentityIndex
-from streams.pipeline import identities
-from streams.pipeline.customers import _Fold
-from streams.pipeline.tables import CUSTOMERS, SATISFACTION
+from streams.pipeline import customers, identities
 from tests.engine import holes as engine_holes
 
 EVERY = 40
@@ -17,28 +14,27 @@ EVERY = 40
 
 
 def lost_table_row() -> None:
-    """A row of the satisfaction tables never reaches the changelog, now and then."""
-    _lose_rows(SATISFACTION.prefix)
+    """A change of the satisfaction tables is not kept, now and then."""
+    rows: Any = customers._Rows
+    proper, passed = rows.put_row, count(1)
+
+    def put_row(self: Any, key: bytes, row: Any) -> None:
+        if next(passed) % EVERY:
+            proper(self, key, row)
+
+    rows.put_row = put_row
 
 
 def lost_customer() -> None:
-    """A customer's row never reaches the changelog, now and then."""
-    _lose_rows(CUSTOMERS.prefix)
+    """What an event changed of a customer is not kept, now and then."""
+    fold: Any = customers._Fold
+    proper, passed = fold._keep, count(1)
 
+    def _keep(self: Any, key: bytes, state: Any) -> None:
+        if next(passed) % EVERY:
+            proper(self, key, state)
 
-def _lose_rows(prefix: bytes) -> None:
-    proper, passed = Changelog._append, count(1)
-
-    async def _append(self: Changelog, pairs: Any, *more: Any) -> None:
-        kept = [
-            (key, row)
-            for key, row in pairs
-            if not (key.startswith(prefix) and next(passed) % EVERY == 0)
-        ]
-        await proper(self, kept, *more)
-
-    changelog: Any = Changelog
-    changelog._append = _append
+    fold._keep = _keep
 
 
 def lost_link() -> None:
@@ -73,13 +69,14 @@ def lost_alert() -> None:
     """An alert is not published, now and then."""
     from agents.effects import PublishAlert
 
-    proper, passed = _Fold._act, count(1)
+    fold: Any = customers._Fold
+    proper, passed = fold._act, count(1)
 
-    def _act(self: _Fold, record: Any, result: Any) -> None:
+    def _act(self: Any, record: Any, result: Any) -> None:
         kept = [e for e in result.effects if not isinstance(e, PublishAlert) or next(passed) % 5]
         proper(self, record, type(result)(result.state, kept, result.admission))
 
-    _Fold._act = _act  # type: ignore[method-assign]
+    fold._act = _act
 
 
 HOLES: dict[str, Callable[[], None]] = {
