@@ -17,7 +17,7 @@ from streams.identity import IdentityIndex, scripts
 from tests.simulation.group import Group
 from tests.simulation.oracle import Durable
 
-__all__ = ["HOLES", "hole_open"]
+__all__ = ["FOCUS", "HOLES", "hole_open"]
 
 
 def _commit_first(patch: Callable[[type, str, Any], None]) -> None:
@@ -165,6 +165,21 @@ HOLES: dict[str, Callable[[Callable[[type, str, Any], None]], None]] = {
     "impatient_identity": _impatient_identity,
 }
 """Name -> what it breaks."""
+
+FOCUS = {
+    "commit_first": "kill at a place",
+    "rows_first": "kill at a place",
+    "swap_first": "kill at a place,no leader",
+    "no_replay_guard": "kill at a place",
+    "last_wins": "stop in a callback,kill",
+    "no_mending": "stop in a callback",
+    "trusts_kept_rows": "stop in a callback",
+    "no_fencing": "stop beyond the session,stop in a callback,cut off",
+    "eager_deadlines": "stop for a moment",
+    "commit_outlives_assignment": "broker down,cut off",
+    "impatient_identity": "identity restarts,cut off",
+}
+"""Name -> the faults that show it soonest; seeds with all kinds find it, too, but later."""
 
 
 @contextmanager
