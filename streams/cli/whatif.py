@@ -46,7 +46,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     multiple=True,
     default=BY,
     show_default=True,
-    type=click.Choice([*BY, "region"]),
+    type=click.Choice([*BY, "region", "team"]),
     help="Tables to show.",
 )
 @click.option("--until", metavar="TIME", help="Judge as of this instant. [the last event]")

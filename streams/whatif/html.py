@@ -15,7 +15,7 @@ STYLE = (Path(__file__).with_name("report.css")).read_text("utf-8")
 LISTED = 500
 """Changed verdicts listed on the page of each kind; JSON has all."""
 
-BY = ("target", "channel", "tier", "region", "month")
+BY = ("target", "channel", "tier", "region", "team", "month")
 
 ZH = {
     "What if": "假设分析",
@@ -24,6 +24,7 @@ ZH = {
     "by channel": "按渠道",
     "by tier": "按客户等级",
     "by region": "按地区",
+    "by team": "按团队",
     "by month": "按月份",
     "Broken promises by month": "每月超时数",
     "How late": "超时多久",
@@ -42,6 +43,7 @@ ZH = {
     "target": "承诺",
     "channel": "渠道",
     "tier": "等级",
+    "team": "团队",
     "region": "地区",
     "month": "月份",
     "started": "开始",
