@@ -3,7 +3,8 @@
     interactions.{phone,email,chat,web}.v1, commands.v1
         ► INTAKE ► customer-events.v1 ► CUSTOMERS ► complaints.v1
                           ▲                 │     ► sla-alerts.v1 ► NOTIFIER ► on-call staff
-                          └─── DEADLINES ◄──┘     ► live views ► HTTP, wallboard
+                          ├─── DEADLINES ◄──┘     ► live views ► HTTP, wallboard
+                          └─── POLICIES ◄── policy file, sla-policies.v1
 
 `FLOWS` is read by `build`, which makes it run, and by `draw`, which draws it, so the picture is
 never out of date.
@@ -72,13 +73,19 @@ DEADLINES = Flow(
     reads=(),
     writes=(topics.CUSTOMER_EVENTS,),
 )
+POLICIES_FLOW = Flow(
+    name="policies",
+    does="check the policy file, tell every partition what is in force",
+    reads=(topics.SLA_POLICIES,),
+    writes=(topics.SLA_POLICIES, topics.CUSTOMER_EVENTS),
+)
 NOTIFIER = Flow(
     name="notifier",
     does="deliver each alert once: Alertmanager, signed webhook, terminal",
     reads=(topics.SLA_ALERTS,),
     writes=(),
 )
-FLOWS: Sequence[Flow] = (INTAKE_STAGE, CUSTOMER_STAGE, DEADLINES, NOTIFIER)
+FLOWS: Sequence[Flow] = (INTAKE_STAGE, CUSTOMER_STAGE, DEADLINES, POLICIES_FLOW, NOTIFIER)
 
 
 @dataclass(frozen=True, kw_only=True)
