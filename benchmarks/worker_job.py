@@ -16,6 +16,7 @@ import tempfile
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ from benchmarks.contenders.whole import (
     IDENTITY_PREFIX,
     PARTITIONS,
     Digest,
+    Record,
     WholeTask,
     differences,
     digest_of_row,
@@ -71,6 +73,23 @@ QUIX = Rival("Quix Streams", "rows and complaints; at least once, a replay may c
 FAUST = Rival("Faust", "rows and complaints; at least once, rows may be lost")
 
 
+@cache
+def _traffic(count: int, customers: int, start_at: datetime) -> list[Record]:
+    return traffic(count, customers, start_at)
+
+
+@cache
+def _owners(count: int, customers: int, start_at: datetime) -> dict[str, str]:
+    return owners(handle_sets(_traffic(count, customers, start_at)))
+
+
+@cache
+def _expected(first: int, count: int, customers: int, start_at: datetime) -> dict[str, Digest]:
+    """What a plain fold of the first records gives."""
+    records = _traffic(count, customers, start_at)
+    return plain_fold(records[:first], _owners(count, customers, start_at))
+
+
 class Arena:
     """One broker, one Redis, and the traffic as topics."""
 
@@ -79,8 +98,8 @@ class Arena:
         self.redis_url = redis_url
         self.options = options
         self.start_at = start_of(datetime.now(UTC))
-        self.records = traffic(options.records, options.customers, self.start_at)
-        self.owners = owners(handle_sets(self.records))
+        self.records = _traffic(options.records, options.customers, self.start_at)
+        self.owners = _owners(options.records, options.customers, self.start_at)
 
     def task(self, name: str, count: int, sources: dict[str, str]) -> WholeTask:
         """What a contender is told."""
@@ -116,7 +135,7 @@ class Arena:
 
     def expected(self, count: int) -> dict[str, Digest]:
         """What a plain fold of the first records gives."""
-        return plain_fold(self.records[:count], self.owners)
+        return _expected(count, self.options.records, self.options.customers, self.start_at)
 
     async def run_manyi(self, count: int) -> tuple[dict[str, float], dict[str, Digest]]:
         """The worker: it becomes ready, then its records come."""

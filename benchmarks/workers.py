@@ -45,6 +45,9 @@ async def run(
         ]
         if workers > 1:
             await asyncio.sleep(SHARE_SECONDS)
+        for process in processes:
+            process.stdin.write("go\n")
+            process.stdin.flush()
         begun = time.monotonic()
         for channel, topic in SOURCES.items():
             part = ((k, v, at) for name, k, v, at in records if name == channel)

@@ -1,6 +1,7 @@
 """The whole job by manyi's worker as it is run: every stage, Kafka, Redis, deadlines, live views.
 
-It says when it is ready, and its records come then. Told `serve`, it goes on until its input ends.
+It says when it is ready, and its records come then. Without a file for its rows it serves until its
+input ends; the word `go` there starts the measurement anew.
 """
 
 import asyncio
@@ -84,7 +85,8 @@ async def run(task: WholeTask, partitions: int, rows: Path | None) -> None:
     meter = Meter()
     print("ready", file=sys.__stdout__, flush=True)
     if rows is None:
-        await asyncio.to_thread(sys.stdin.readline)
+        while (await asyncio.to_thread(sys.stdin.readline)).strip() == "go":
+            meter = Meter()
     else:
         await done(worker, task.count)
     meter.tell()
