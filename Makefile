@@ -61,7 +61,7 @@ docs: $(STAMP) ## write the generated documents: records, HTTP, settings
 	@.ci/docs $(BIN)/python
 
 .PHONY: bench
-bench: $(STAMP) ## run the benchmarks; BENCH_ARGS="sla" runs one
+bench: $(STAMP) ## run the benchmarks, 25 minutes; BENCH_ARGS="restore --quick" runs one, tiny
 	@.ci/bench $(BIN)/python $(BENCH_ARGS)
 
 ##@ Apache Kafka (needs Java 17 and Maven; nothing is installed outside the checkout's cache)
