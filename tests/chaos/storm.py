@@ -40,9 +40,9 @@ async def storm(
     return await after_the_storm(fleet)
 
 
-async def after_the_storm(fleet: Fleet) -> Verdict:
+async def after_the_storm(fleet: Fleet, workers: Sequence[str] = NAMES) -> Verdict:
     """Everybody at work until all is read, then an orderly stop, then the verdict."""
-    fleet.start(*(name for name in NAMES if name not in fleet.workers))
+    fleet.start(*(name for name in workers if name not in fleet.workers))
     await fleet.settle()
     await fleet.until_ready()
     await asyncio.sleep(3)  # an auditor's turn, to mend what a paused worker wrote last

@@ -13,7 +13,7 @@ from tests.chaos.traffic import traffic
 
 pytestmark = [pytest.mark.kafka, pytest.mark.slow]
 
-RECORDS = 3_000
+RECORDS = 2_000
 QUICK = 3_000.0
 
 
@@ -23,7 +23,7 @@ async def verdict_on(fleet: Fleet, hole: str, **environment: str) -> Verdict:
     fleet.start("one", **environment)
     await fleet.until_ready()
     await fleet.feed(traffic(SEED, RECORDS), QUICK)
-    return await after_the_storm(fleet)
+    return await after_the_storm(fleet, ["one"])
 
 
 @pytest.mark.parametrize(
