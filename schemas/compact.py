@@ -67,8 +67,9 @@ WORDS: Final = (
 )
 """Words that stand in rows by their place: only ever add at the end, rows hold the numbers."""
 
-REMEMBERED_IDS: Final = 1_024
-"""One event asks for the short form of its id four times."""
+REMEMBERED_IDS: Final = 8_192
+"""One event asks for the short form of its id four times, and a card at every change of a customer
+for those of its last lines. Some 200 bytes each."""
 
 _PLACES: Final[dict[str, int]] = {word: place for place, word in enumerate(WORDS)}
 _is_uuid = re.compile(
@@ -83,6 +84,7 @@ def short_id(text: str) -> ShortId:
     return bytes.fromhex(text.replace("-", "")) if _is_uuid(text) else _marked(text, _UUID_BYTES)
 
 
+@lru_cache(REMEMBERED_IDS)
 def id_text(short: ShortId) -> str:
     """The id that `short` stands for."""
     if len(short) != _UUID_BYTES:
@@ -108,4 +110,4 @@ def short_word(text: str) -> ShortWord:
 
 def word_text(short: ShortWord) -> str:
     """The word that `short` stands for."""
-    return short if isinstance(short, str) else WORDS[short]
+    return WORDS[short] if type(short) is int else str(short)
