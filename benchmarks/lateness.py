@@ -39,9 +39,9 @@ RUN_SECONDS = 240.0
 SETTLE_SECONDS = 60.0
 SIZES = {
     "clocks": Size(1_000_000, 2_000, "open clocks"),
-    "spread_seconds": Size(1_200.0, 5.0, "over which they fall due, evenly"),
-    "seed_seconds": Size(60.0, 8.0, "allowed for writing and restoring the rows"),
-    "watch_seconds": Size(45.0, 3.0, "how long is watched"),
+    "spread_seconds": Size(1_200.0, 120.0, "over which they fall due, evenly"),
+    "seed_seconds": Size(60.0, 6.0, "allowed for writing and restoring the rows"),
+    "watch_seconds": Size(45.0, 5.0, "how long is watched"),
     "complaints": Size(20_000, 60, "complaints of the whole worker"),
     "complaint_rate": Size(500.0, 30.0, "complaints a second"),
     "promise_seconds": Size(60, 4, "when each is due"),
