@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from msgspec.structs import replace
+from msgspec.structs import asdict
 from redis.asyncio import Redis
 
 from agents.satisfaction.rollup import decode_row_key, merge_rows
@@ -16,6 +16,8 @@ from streams.views.facts import card_of as complaint_card
 from tests.chaos.judge import Check, Judge
 
 ENDED = {Stage.RESOLVED, Stage.CLOSED}
+UNTOLD = {"customer_name", "reasons", "channels", "conversation_keys"}
+"""Fields of a complaint that may change without a new version of it being published."""
 
 
 async def judge_views(judge: Judge) -> None:
@@ -47,24 +49,37 @@ async def _customers(judge: Judge, reader: ViewReader, check: Check) -> None:
 async def _complaints(judge: Judge, reader: ViewReader, check: Check) -> None:
     still_open = []
     for oracle in judge.oracles.values():
+        rows = {
+            state.complaint.complaint_id: state.complaint
+            for customer in oracle.customers.values()
+            for state in customer.complaints
+        }
         for name, complaint in oracle.complaints.items():
-            found = await reader.complaint(name)
-            check.same(
-                f"card of complaint {name}", _told(complaint_card(complaint, "")), _told(found)
-            )
+            found = _told(await reader.complaint(name))
+            expected = _told(complaint_card(complaint, ""))
+            if found != expected and name in rows:  # written anew from the row, which knows more
+                expected = _told(complaint_card(rows[name], ""))
+            check.compared += 1
+            if found != expected:
+                check.wrong.append(f"card of complaint {name}: {_differing(expected, found)}")
             if complaint.stage not in ENDED:
                 still_open.append(name)
     listed = [fact.complaint_id for fact in await reader.open_facts()]
     check.sets("open complaint", still_open, listed)
 
 
-def _told(card: ComplaintCard | None) -> tuple[object, ...] | None:
+def _told(card: ComplaintCard | None) -> dict[str, object]:
     """What every change of a card is published for; the rest may be as of then, or of the row."""
     if card is None:
-        return None
-    clocks = [(clock.target, clock.instance, clock.state, clock.due_at) for clock in card.clocks]
-    bare = replace(card, customer_name="", reasons=[], channels=[], conversation_keys=[], clocks=[])
-    return (bare, clocks)
+        return {}
+    told = {name: value for name, value in asdict(card).items() if name not in UNTOLD}
+    told["clocks"] = [(c.target, c.instance, c.state, c.due_at) for c in card.clocks]
+    return told
+
+
+def _differing(expected: dict[str, object], found: dict[str, object]) -> str:
+    names = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
+    return "; ".join(f"{n} is {found.get(n)!r:.60}, not {expected.get(n)!r:.60}" for n in names)
 
 
 async def _tables(judge: Judge, reader: ViewReader, check: Check) -> None:
