@@ -5,6 +5,7 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from streams.engine.lane import Lane
 from streams.identity import IdentityIndex
 from streams.pipeline import customers, identities
 from tests.engine import holes as engine_holes
@@ -79,8 +80,20 @@ def lost_alert() -> None:
     fold._act = _act
 
 
+def commit_first() -> None:
+    """Offsets are committed before anything is acknowledged, and nobody looks back at a start."""
+    engine_holes.commit_first()
+
+    async def _go_back(self: Lane, committed: int) -> None:
+        """Not."""
+
+    lane: Any = Lane
+    lane._go_back = _go_back
+
+
 HOLES: dict[str, Callable[[], None]] = {
     **engine_holes.HOLES,
+    "commit_first": commit_first,
     "lost_table_row": lost_table_row,
     "lost_customer": lost_customer,
     "lost_link": lost_link,
