@@ -43,7 +43,9 @@ def put(
     interaction: Interaction,
 ) -> list[Effect]:
     """Put the complaint in the place of the old one, with what follows from the new events."""
-    settled, effects = settle(new, events, rulebook, interaction.received_at, fire=False)
+    settled, effects = settle(
+        new, events, rulebook, interaction.received_at, fire=False, published=old.complaint
+    )
     complaints[_index(complaints, old)] = settled
     return effects
 

@@ -47,7 +47,9 @@ def take_command(
     else:
         state_now = state
     kept = list(complaints)
-    settled, effects = settle(state_now, [event], rulebook, given.received_at, fire=False)
+    settled, effects = settle(
+        state_now, [event], rulebook, given.received_at, fire=False, published=state.complaint
+    )
     kept[kept.index(state)] = settled
     return kept, effects
 

@@ -76,12 +76,14 @@ def settle(
     now: datetime,
     *,
     fire: bool,
+    published: Complaint | None = None,
 ) -> tuple[ComplaintState, list[Effect]]:
     """Fold `events` into the complaint and return it with what must be published, announced and
     counted.
 
     `now` is the arrival of what is folded (`fire=False`) or the instant the partition has read past
-    (`fire=True`).
+    (`fire=True`). `published` is the complaint as the world knows it, where `state` was changed
+    since; what differs from it is news.
     """
     plan = rulebook.plan_of(state.policy)
     standing = rulebook.standings.after(state, events, plan)
@@ -93,7 +95,8 @@ def settle(
     clocks = [_as_told(clock, outcome.announced) for clock in outcome.clocks]
     complaint = _complaint_of(state.complaint, progress, outcome)
     views = [view_of(clock) for clock in clocks]
-    is_news = complaint != state.complaint or not _are_same(views, state.complaint.clocks)
+    published = published or state.complaint
+    is_news = complaint != published or not _are_same(views, published.clocks)
     complaint.clocks = views
     counted = _counted(complaint, progress, clocks)
     effects: list[Effect] = [
