@@ -52,7 +52,9 @@ def take_interaction(
         return customer.complaints, []
     complaints, effects = list(customer.complaints), []
     if interaction.contact_at is not None or finding is not None:
-        effects += _customer_spoke(complaints, customer, interaction, finding, labels, rulebook)
+        effects += _customer_spoke(
+            complaints, customer, interaction, thread, finding, labels, rulebook
+        )
     if interaction.response_at is not None:
         effects += _somebody_answered(complaints, interaction, labels, rulebook)
     if interaction.handed_to is not None:
@@ -66,6 +68,7 @@ def _customer_spoke(
     complaints: list[ComplaintState],
     customer: CustomerState,
     interaction: Interaction,
+    thread: Thread | None,
     finding: Finding | None,
     labels: Labels,
     rulebook: Rulebook,
@@ -88,7 +91,7 @@ def _customer_spoke(
             return put(complaints, state, joined, events, rulebook, interaction)
     if finding is None:
         return []
-    state = _open(customer, interaction, finding, labels, at)
+    state = _open(customer, interaction, thread, finding, labels, at)
     state.policy = rulebook.version_for(at)
     complaints.append(state)
     opened = event_of(interaction, ComplaintEventKind.OPENED, at)
@@ -120,10 +123,15 @@ def _opened_by(
 def _open(
     customer: CustomerState,
     interaction: Interaction,
+    thread: Thread | None,
     finding: Finding,
     labels: Labels,
     at: datetime,
 ) -> ComplaintState:
+    # A chat names its order once, in its first message; the complaint may come in a later one.
+    refs = (
+        _union(thread.matter_refs, interaction.matter_refs) if thread else interaction.matter_refs
+    )
     language = interaction.language or customer.profile.language or ""
     attributes = {"priority": interaction.priority} if interaction.priority else {}
     if labels.team:
@@ -138,7 +146,7 @@ def _open(
         reasons=list(finding.reasons),
         channel=interaction.channel,
         channels=[interaction.channel],
-        matter_refs=list(interaction.matter_refs[:KEYS]),
+        matter_refs=list(refs[:KEYS]),
         conversation_keys=_keys_of(interaction),
         summary=(interaction.subject or interaction.text or labels.category)[:SUMMARY],
         team=labels.team,

@@ -241,6 +241,16 @@ def test_whoever_follows_the_topic_knows_all_that_a_complaint_became() -> None:
     assert published[-1] == story.complaint
 
 
+def test_a_complaint_knows_the_order_its_conversation_named_before() -> None:
+    """A chat names its order in the first message; staff who name it reach the later complaint."""
+    first = an_interaction("hello", at("09:00"), conversation_key="c", matter_refs=["order:7"])
+    story = Story(first, a_complaint("one", "09:05", conversation_key="c"))
+    assert story.complaint.matter_refs == ["order:7"]
+
+    story.happens(a_command(Action.ACKNOWLEDGE, at("09:10"), refs=[Ref(RefKind.ORDER, "7")]))
+    assert story.complaint.stage is Stage.ACKNOWLEDGED
+
+
 def test_another_order_is_another_complaint() -> None:
     """Two orders are two matters, even on one day."""
     story = Story(
