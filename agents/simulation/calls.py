@@ -117,6 +117,7 @@ def _answered_call(
             wrap_seconds=(filed_ms - ended_ms) / SECOND_MS,
             category=m.category,
             text=words,
+            refs=m.refs,
             language=m.customer.language,
             transcript=[
                 {"speaker": "customer", "text": words, "offset_seconds": 4.0},

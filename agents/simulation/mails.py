@@ -167,6 +167,9 @@ def _out_of_office(w: World, m: Matter, at_ms: int, message_id: str) -> Emission
 def form(w: World, m: Matter, at_ms: int) -> Contact:
     """A web form, answered by mail like any other letter."""
     form_id = w.next_id("form")
+    filed_as_complaint = m.unhappy and w.chance(0.5)
+    if filed_as_complaint:
+        m.take_down()
     record = base(
         WEB_SOURCE,
         form_id,
@@ -180,7 +183,7 @@ def form(w: World, m: Matter, at_ms: int) -> Contact:
         form_id="contact",
         fields={"topic": m.category, "order": m.order.number},
         text=w.complain(m),
-        category="complaint" if m.unhappy and w.chance(0.5) else m.category,
+        category="complaint" if filed_as_complaint else m.category,
         refs=m.refs,
         page_url="https://shop.example/contact",
     )

@@ -75,6 +75,11 @@ class Customer(Struct, frozen=True, kw_only=True):
     patience: float
     reversed_menu: bool
 
+    def known_in(self, channel: str) -> list[dict[str, str]]:
+        """The customer's handles as a channel's records name them."""
+        handles: list[dict[str, str]] = getattr(self, f"by_{channel}")
+        return handles
+
 
 class Population(Struct, frozen=True):
     """Everybody, and who lives where."""

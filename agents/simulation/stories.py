@@ -70,9 +70,10 @@ def problem(w: World, m: Matter, at_ms: int) -> Story:
     channel = w.pick(CHANNEL_MIX)
     while True:
         m.attempts += 1
+        m.handles = m.customer.known_in(channel)
         outcome = yield from CONTACTS[channel](w, m, at_ms)
         at_ms = outcome.ended_ms
-        if m.unhappy and outcome.waited_ms is not None:
+        if m.on_record_as and outcome.waited_ms is not None:
             at_ms = yield from _handled(w, m, at_ms, first=m.attempts == 1)
         if outcome.solved:
             break
@@ -90,7 +91,7 @@ def problem(w: World, m: Matter, at_ms: int) -> Story:
 
 
 def _handled(w: World, m: Matter, at_ms: int, *, first: bool) -> Generator[Emission, None, int]:
-    """What staff note in their system after talking to an unhappy customer."""
+    """What staff note in their system after talking to a customer who complained."""
     if first and w.chance(0.7):
         at_ms += w.wait_ms(40, 0.6)
         yield _command(w, m, "acknowledge", at_ms)
@@ -117,7 +118,7 @@ def _command(w: World, m: Matter, action: str, at_ms: int, **fields: Any) -> Emi
         "action": action,
         "occurred_at": instant(at_ms),
         "by": m.representative,
-        "customer": m.customer.by_email,
+        "customer": m.on_record_as,
         "refs": m.refs,
         **fields,
     }
@@ -126,7 +127,7 @@ def _command(w: World, m: Matter, action: str, at_ms: int, **fields: Any) -> Emi
 
 def _aftermath(w: World, m: Matter, outcome: Outcome, at_ms: int) -> Story:
     """A solved matter: resolved in the desk, sometimes refunded, sometimes asked about."""
-    if m.unhappy and w.chance(0.9):
+    if m.on_record_as and w.chance(0.9):
         at_ms += w.wait_ms(300, 1.0)
         yield _command(w, m, "resolve", at_ms, comment=w.say(texts.SOLUTIONS["en"], m))
     if m.category in ("refund", "quality") and w.chance(0.6):

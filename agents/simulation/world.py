@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from math import exp
 from random import Random
 from typing import Any, NamedTuple, TypeVar
 
+from agents.complaints.detection.words import detect_words
 from agents.simulation import texts
 from agents.simulation.people import REGIONS, TEAMS, Customer, Population
 
@@ -89,6 +91,8 @@ class Matter:
         "attempts",
         "category",
         "customer",
+        "handles",
+        "on_record_as",
         "opened_ms",
         "order",
         "representative",
@@ -106,6 +110,10 @@ class Matter:
         self.unhappy = unhappy
         self.attempts = 0
         self.opened_ms = 0
+        self.handles = order.customer.by_email
+        """How the customer is known in the contact under way."""
+        self.on_record_as: list[dict[str, str]] | None = None
+        """How the customer was known when they complained so plainly that staff took it down."""
         self.solved = False
         self.thread: str | None = None
         self.representative = world.representative(category)
@@ -114,6 +122,10 @@ class Matter:
     def refs(self) -> list[dict[str, str]]:
         """What a record of this matter refers to."""
         return [{"kind": "order", "value": self.order.number}]
+
+    def take_down(self) -> None:
+        """There is a complaint now, and staff work on it."""
+        self.on_record_as = self.on_record_as or self.handles
 
 
 class World:
@@ -181,7 +193,11 @@ class World:
 
     def say(self, lines: Sequence[str], matter: Matter) -> str:
         """One of `lines` with the matter's order, amount and days filled in."""
-        return self.pick(lines).format(
+        return self.fill(self.pick(lines), matter)
+
+    def fill(self, line: str, matter: Matter) -> str:
+        """`line` with the matter's order, amount and days filled in."""
+        return line.format(
             order=matter.order.number, amount=matter.order.amount, days=2 + matter.attempts * 2
         )
 
@@ -194,8 +210,17 @@ class World:
             body = texts.COMPLAINTS[language][matter.category]
         else:
             body = texts.QUESTIONS[language]
-        opening = self.pick(texts.OPENINGS[language])
-        return opening + self.say(body, matter) + self.pick(texts.CLOSINGS[language])
+        opening, closing = self.pick(texts.OPENINGS[language]), self.pick(texts.CLOSINGS[language])
+        line = self.pick(body)
+        if is_plain_complaint(opening + line + closing, language):
+            matter.take_down()
+        return opening + self.fill(line, matter) + closing
+
+
+@lru_cache(maxsize=4_096)
+def is_plain_complaint(line: str, language: str) -> bool:
+    """Whether whoever reads this line sees a complaint: staff act on what is on record."""
+    return detect_words(line, language) is not None
 
 
 def _nowhere(story: Story) -> None:
