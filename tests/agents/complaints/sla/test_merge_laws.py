@@ -19,14 +19,16 @@ LIMIT = 1_000
 
 
 def of(name: str, history: list[ComplaintEvent], later: dt.timedelta) -> list[ComplaintEvent]:
-    """The history as that of another complaint: ids of its own, some time later."""
-    return [
+    """The history as a row of another complaint keeps it: sorted, ids of its own, some time
+    later."""
+    moved = [
         ComplaintEvent(
             at=event.at + later, id=f"{name}-{event.id}", what=event.what, reason=event.reason,
             changes=event.changes, team=event.team,
         )
         for event in history
     ]  # fmt: skip
+    return merge_history([], moved, LIMIT)
 
 
 @settings(max_examples=30, deadline=None)
