@@ -27,8 +27,8 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     "sources",
     multiple=True,
     required=True,
-    metavar="FILE|topic",
-    help="What happened: records, customer events or saved histories; or the log.",
+    metavar="FILE|DIR|PATTERN|topic",
+    help="What happened: records, customer events or saved histories; or the log. Repeatable.",
 )
 @click.option(
     "--policy",
@@ -73,6 +73,9 @@ def command(
 
     From the log (`--history topic`) production's own verdicts are checked too. Exit status 1 where
     the replay does not find them again.
+
+    Records of several files (`--history calls.csv --history 'mail-*.jsonl'`) are one history, in
+    order of time.
 
     \b
     manyi whatif --history topic --policy now.yaml --policy stricter.yaml

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from glob import glob
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,10 +15,10 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.selfcheck import SelfCheck, check_all
-from agents.complaints.sla.whatif import Case, PolicyRun, run_policy
+from agents.complaints.sla.whatif import Case, PolicyRun, run_policies, run_policy
 from schemas.policy import PolicySet
 from streams.errors import ExitCode, UserError
-from streams.importing.files import total_bytes
+from streams.importing.files import STDIN, total_bytes
 from streams.importing.mappings import load_mapping
 from streams.policy_files import require_policy
 from streams.settings import load_settings
@@ -63,11 +64,9 @@ def judge(
             history.until = until
         _note_reopening(history, sets)
         gc.freeze()  # histories stay to the end: the collector need not look through them again
-        runs = []
-        for policy_set, name in zip(sets, names, strict=True):
-            plan = Plan(policy_set)
-            cases = _counting(history.cases, bars, f"Judging under {name}")
-            runs.append(run_policy(cases, plan, name, history.until, shown_zone))
+        plans = [(name, Plan(one)) for name, one in zip(names, sets, strict=True)]
+        cases = _counting(history.cases, bars, f"Judging under {', '.join(names)}")
+        runs = run_policies(cases, plans, history.until, shown_zone)
     return Judged(
         history=history,
         policies=sets,
@@ -82,7 +81,8 @@ def _read(sources: Sequence[str], first: PolicySet, mapping: str | None, bars: P
     is_topic = TOPIC in sources
     if is_topic and len(sources) > 1:
         raise UserError("The log and files cannot be mixed", "Name one source", ExitCode.USAGE)
-    total = None if is_topic else total_bytes([path for path in sources if Path(path).exists()])
+    paths = [path for source in sources for path in _expanded(source)]
+    total = None if is_topic else total_bytes(paths)
     task = bars.add_task("Reading", total=total, pace="")
 
     def tell(what: str, count: int) -> None:
@@ -92,7 +92,17 @@ def _read(sources: Sequence[str], first: PolicySet, mapping: str | None, bars: P
     if is_topic:
         return uvloop.run(read_topic(load_settings(), first, tell))
     given = load_mapping(mapping) if mapping else None
-    return read_history(sources, first, given, tell, lambda count: bars.advance(task, count))
+    return read_history(paths, first, given, tell, lambda count: bars.advance(task, count))
+
+
+def _expanded(source: str) -> list[str]:
+    """The files a pattern means, each under its own name; what is no pattern means itself."""
+    if source in (TOPIC, STDIN) or Path(source).exists():
+        return [source]
+    found = sorted(glob(source, recursive=True))
+    if not found:
+        raise UserError(f"{source}: no such file", "Check the path", ExitCode.USAGE)
+    return found
 
 
 def _counting(cases: Sequence[Case], bars: Progress, what: str) -> Iterator[Case]:

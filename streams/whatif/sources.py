@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 import msgspec
 from msgspec import json
+from msgspec.structs import replace
 
+from agents.complaints.sla.fold import in_order
 from agents.complaints.sla.whatif import Case, read_cases
 from agents.mapping import Mapping
 from schemas.complaint import Complaint
@@ -25,6 +27,7 @@ TOPIC = "topic"
 """`--history topic`: the log of the settings' Kafka, or of the running demo."""
 
 REJECTS_SHOWN = 5
+FILES_SHOWN = 3
 EVENTS_A_STEP = 1_000
 """How often progress is told."""
 
@@ -58,40 +61,67 @@ def read_history(
     advance: Advance = lambda count: None,
 ) -> History:
     """Read files: of histories (as `--save` writes them), of customer events, or of anything
-    `manyi import` and `manyi publish` read. Raises UserError."""
-    found: list[History] = []
-    records: list[OpenFile] = []
+    `manyi import` and `manyi publish` read; records of all files together, by time. Raises
+    UserError."""
+    saved: list[History] = []
+    events = _Events(policy_set, tell)
+    records = _Records(policy_set, mapping, tell)
     for file in open_files(list(paths), advance):
         kind = _kind_of(file) if mapping is None else ""
         if kind == "history":
-            found.append(_from_histories(file, tell))
+            saved.append(_from_histories(file, tell))
         elif kind == "event":
-            found.append(_from_events(file, policy_set, tell))
+            events.read(file)
         else:
-            records.append(file)
-            found.append(_from_records(file, policy_set, mapping, tell))
+            records.read(file)
+    found = [*saved]
+    if events.names:
+        found.append(history_of(events.histories, _named(events.names)))
+    if records.names:
+        found.append(records.history())
     if not found:
         raise UserError("There is no history there", "Name a file", ExitCode.USAGE)
-    return found[0] if len(found) == 1 else _joined(found, records)
+    return found[0] if len(found) == 1 else _joined(found)
 
 
-def _joined(found: Sequence[History], records: Sequence[OpenFile]) -> History:
-    """Histories of several files. Records of several files would need one order of events."""
-    if len(records) > 1:
-        raise UserError(
-            "Records of several files cannot be put in one order here",
-            "Join them into one file, or name one",
-            ExitCode.USAGE,
-        )
-    cases = {case.complaint_id: case for one in found for case in one.cases}
+def _joined(found: Sequence[History]) -> History:
+    """Histories of several kinds or files side by side; a complaint that stands in two is one."""
+    cases: dict[str, Case] = {}
+    twice = 0
+    for case in (case for one in found for case in one.cases):
+        known = cases.get(case.complaint_id)
+        twice += known is not None
+        cases[case.complaint_id] = case if known is None else _united(known, case)
+    notes = [note for one in found for note in one.notes]
+    if twice:
+        notes.append(f"{twice:,} complaints stood in more than one file: each counts once")
     return History(
         cases=list(cases.values()),
         until=max(one.until for one in found),
         source=", ".join(one.source for one in found),
         events=sum(one.events for one in found),
         outcomes=sum((one.outcomes for one in found), Counter()),
-        notes=[note for one in found for note in one.notes],
+        notes=notes,
     )
+
+
+def _united(one: Case, other: Case) -> Case:
+    """What either file tells of a complaint; the file that tells more says how it was opened."""
+    more, less = (one, other) if len(one.history) >= len(other.history) else (other, one)
+    known = {(event.id, event.what) for event in more.history}
+    added = [event for event in less.history if (event.id, event.what) not in known]
+    return replace(
+        more,
+        history=tuple(in_order([*more.history, *added])) if added else more.history,
+        arrivals={**less.arrivals, **more.arrivals},
+        csat=less.csat if more.csat is None else more.csat,
+    )
+
+
+def _named(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:FILES_SHOWN])
+    rest = len(names) - FILES_SHOWN
+    return f"{shown} and {rest:,} more" if rest > 0 else shown
 
 
 def _kind_of(file: OpenFile) -> str:
@@ -124,64 +154,81 @@ def _from_histories(file: OpenFile, tell: Tell) -> History:
     return History(cases=cases, until=until, source=file.name, events=events)
 
 
-def _from_events(file: OpenFile, policy_set: PolicySet, tell: Tell) -> History:
-    histories = Histories(policy_set, fires=False)
-    for number, line in enumerate(file.stream, 1):
-        if not line.strip():
-            continue
-        try:
-            event = _decode_event(line)
-        except msgspec.MsgspecError as error:
+class _Events:
+    """Files of customer events, folded as one log: what stands in two of them counts once."""
+
+    def __init__(self, policy_set: PolicySet, tell: Tell) -> None:
+        self.names: list[str] = []
+        self.histories = Histories(policy_set, fires=False)
+        self._tell = tell
+
+    def read(self, file: OpenFile) -> None:
+        self.names.append(file.name)
+        for number, line in enumerate(file.stream, 1):
+            if not line.strip():
+                continue
+            try:
+                event = _decode_event(line)
+            except msgspec.MsgspecError as error:
+                raise UserError(
+                    f"{file.name}, line {number}, is no customer event: {error}",
+                    "Lines of customer-events.v1 are expected, as the first one is",
+                ) from None
+            self.histories.take(event)
+            if self.histories.events % EVENTS_A_STEP == 0:
+                self._tell("events", self.histories.events)
+
+
+class _Records:
+    """Files of records, of any channels, put in one order of time and folded as one history."""
+
+    def __init__(self, policy_set: PolicySet, mapping: Mapping | None, tell: Tell) -> None:
+        self.names: list[str] = []
+        self._rejects: list[Reject] = []
+        native = None if mapping is not None else PER_RECORD
+        options = ImportOptions(mapping=mapping, native=native)
+        self._importer = Importer(options, datetime.now(UTC), self._reject)
+        self._order = TimeOrder()
+        self._intake = Intake()
+        # What belongs to a complaint is found without its clocks: a third of the work.
+        self._histories = Histories(without_promises(policy_set), fires=True)
+        self._count = 0
+        self._tell = tell
+
+    def _reject(self, one: Reject) -> None:
+        if len(self._rejects) < REJECTS_SHOWN:
+            self._rejects.append(one)
+
+    def read(self, file: OpenFile) -> None:
+        """Take in the records of one file; they are folded when all files are read."""
+        self.names.append(file.name)
+        for record in self._importer.records(iter([file])):
+            self._fold(self._order.add(record))
+            self._count += 1
+            if self._count % EVENTS_A_STEP == 0:
+                self._tell("records", self._count)
+
+    def history(self) -> History:
+        """Fold what was read. Raises UserError where nothing could be read."""
+        self._fold(self._order.drain())
+        history = history_of(self._histories, _named(self.names))
+        refused = self._intake.refused
+        history.outcomes.update({f"refused: {name}": n for name, n in refused.items()})
+        history.notes += _told(self._importer, self._order, self._rejects)
+        if not self._histories.events:
             raise UserError(
-                f"{file.name}, line {number}, is no customer event: {error}",
-                "Lines of customer-events.v1 are expected, as the first one is",
-            ) from None
-        histories.take(event)
-        if number % EVENTS_A_STEP == 0:
-            tell("events", number)
-    return history_of(histories, file.name)
+                f"{history.source}: no record that could be read",
+                "; ".join(history.notes[:REJECTS_SHOWN]) or "Is it empty?",
+            )
+        return history
 
-
-def _from_records(
-    file: OpenFile, policy_set: PolicySet, mapping: Mapping | None, tell: Tell
-) -> History:
-    rejects: list[Reject] = []
-
-    def reject(one: Reject) -> None:
-        if len(rejects) < REJECTS_SHOWN:
-            rejects.append(one)
-
-    native = None if mapping is not None else PER_RECORD
-    importer = Importer(ImportOptions(mapping=mapping, native=native), datetime.now(UTC), reject)
-    order = TimeOrder()
-    intake = Intake()
-    # What belongs to a complaint is found without its clocks: a third of the work.
-    histories = Histories(without_promises(policy_set), fires=True)
-    for record in _ordered(importer, order, file, tell):
-        event = intake.event_of(record)
-        if event is not None:
-            histories.take(event)
-            if histories.events % EVENTS_A_STEP == 0:
-                tell("events", histories.events)
-    history = history_of(histories, file.name)
-    history.outcomes.update({f"refused: {name}": n for name, n in intake.refused.items()})
-    history.notes += _told(importer, order, rejects)
-    if not histories.events:
-        raise UserError(
-            f"{file.name} holds no record that could be read",
-            "; ".join(history.notes[:REJECTS_SHOWN]) or "Is it empty?",
-        )
-    return history
-
-
-def _ordered(
-    importer: Importer, order: TimeOrder, file: OpenFile, tell: Tell
-) -> Iterator[Outgoing]:
-    for number, record in enumerate(importer.records(iter([file])), 1):
-        yield from order.add(record)
-        if number % EVENTS_A_STEP == 0:
-            tell("records", number)
-    yield from order.drain()
+    def _fold(self, records: Iterator[Outgoing]) -> None:
+        for record in records:
+            event = self._intake.event_of(record)
+            if event is not None:
+                self._histories.take(event)
+                if self._histories.events % EVENTS_A_STEP == 0:
+                    self._tell("events", self._histories.events)
 
 
 def _told(importer: Importer, order: TimeOrder, rejects: Sequence[Reject]) -> list[str]:
@@ -193,7 +240,7 @@ def _told(importer: Importer, order: TimeOrder, rejects: Sequence[Reject]) -> li
     if order.folded:
         notes.append(f"{order.folded:,} records told a happening again; the newest of each stayed")
     if not order.is_whole:
-        notes.append("the file is too large to be put in order as a whole")
+        notes.append("the records are too many to be put in order as a whole")
     notes.append("Each record counts as known when it happened: files do not say when it arrived")
     return notes
 

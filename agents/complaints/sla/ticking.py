@@ -204,7 +204,7 @@ class TickingClock:
         return Clock(
             target=self.target,
             instance=self.instance,
-            state=self._state(ended, merged=merged),
+            state=self.state_of(ended, merged=merged),
             started_at=from_us(self.started),
             due_at=None if due is None else from_us(due),
             breached_at=None if merged or self.breached is None else from_us(self.breached),
@@ -220,7 +220,8 @@ class TickingClock:
             from_team=self.from_team,
         )
 
-    def _state(self, ended: int | None, *, merged: bool) -> ClockState:
+    def state_of(self, ended: int | None, *, merged: bool) -> ClockState:
+        """What became of it, given when it ended (see `stop`)."""
         if merged:
             return ClockState.ENDED
         if self.breached is not None:

@@ -9,87 +9,59 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agents.complaints.sla.calendars import from_us, to_us
-from agents.complaints.sla.clocks import promised
-from agents.complaints.sla.fold import in_order
-from agents.complaints.sla.hindsight import look_back
+from agents.complaints.sla.judging import (
+    PAGES,
+    Call,
+    Case,
+    PolicyRun,
+    Verdict,
+    judge_case,
+    read_cases,
+    replay_case,
+    run_policies,
+    run_policy,
+)
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.replay import Replay
 from schemas.alert import AlertKind
-from schemas.clock import Announcement, Clock, ClockState, ComplaintEvent
-from schemas.common import Tier
-from schemas.policy import ComplaintContext, Target
+from schemas.clock import ClockState
+
+__all__ = [
+    "DIMENSIONS",
+    "HELD_FIXED",
+    "LATENESS_QUANTILES",
+    "PAGES",
+    "Call",
+    "Case",
+    "Comparison",
+    "Lateness",
+    "OnCall",
+    "PolicyRun",
+    "Tally",
+    "Verdict",
+    "compare",
+    "judge_case",
+    "lateness",
+    "on_call",
+    "quantile_of",
+    "read_cases",
+    "replay_case",
+    "run_policies",
+    "run_policy",
+    "tally",
+    "unknown_words",
+]
 
 HELD_FIXED = (
     "Staff replies are held fixed: this is what the same work would have kept and broken, not a"
     " forecast of how people would have worked under the other promise."
 )
 DIMENSIONS = ("target", "channel", "tier", "region", "team", "month")
-PAGES = frozenset({AlertKind.BREACHED, AlertKind.ESCALATED})
-"""What calls a person. Warnings are counted apart."""
-
-_CALLS = PAGES | {AlertKind.WARNED}
-
 LATENESS_QUANTILES = (0.5, 0.9, 0.99)
-
-
-class Case(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One complaint as it happened. `arrivals` maps ids of events that were known late to when.
-
-    `context` is the one at opening. `csat` is the customer's score afterwards, 1 to 5.
-    """
-
-    complaint_id: str
-    context: ComplaintContext
-    history: tuple[ComplaintEvent, ...]
-    arrivals: dict[str, dt.datetime] = {}
-    csat: int | None = None
-
-
-class Verdict(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One clock of one complaint under one policy, with the labels it is counted under."""
-
-    complaint_id: str
-    target: Target
-    instance: str
-    channel: str
-    tier: str
-    region: str
-    month: str
-    state: ClockState
-    started_at: dt.datetime
-    due_at: dt.datetime | None
-    ended_at: dt.datetime | None
-    breached_at: dt.datetime | None
-    used_seconds: float
-    policy: str
-    team: str = ""
-
-    @property
-    def name(self) -> tuple[str, Target, str]:
-        """The same clock under another policy has the same name."""
-        return self.complaint_id, self.target, self.instance
-
-
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """An announcement that would have been made: when and of what kind."""
-
-    at: dt.datetime
-    kind: AlertKind
-
-
-class PolicyRun(msgspec.Struct, frozen=True, kw_only=True):
-    """All cases under one policy, as of `until`."""
-
-    name: str
-    until: dt.datetime
-    verdicts: list[Verdict]
-    calls: list[Call]
 
 
 class Tally(msgspec.Struct, kw_only=True):
@@ -136,63 +108,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     newly_breached: list[tuple[Verdict | None, Verdict]]
     no_longer_breached: list[tuple[Verdict, Verdict | None]]
-
-
-def read_cases(lines: Iterable[bytes]) -> Iterator[Case]:
-    """Cases from JSON lines. Raises ValueError with the number of the line that is none."""
-    decoder = msgspec.json.Decoder(Case)
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield decoder.decode(line)
-            except msgspec.DecodeError as error:
-                raise ValueError(f"line {number} is no complaint history: {error}") from error
-
-
-def run_policy(
-    cases: Iterable[Case], plan: Plan, name: str, until: dt.datetime, zone: ZoneInfo
-) -> PolicyRun:
-    """Every case under one policy. Months and hours are those of `zone`."""
-    verdicts: list[Verdict] = []
-    calls: list[Call] = []
-    for case in cases:
-        clocks, called = judge_case(case, plan, until)
-        tier = plan.words.tier_of(case.context.tier, case.context.value)
-        verdicts += [_verdict(case, clock, tier, zone) for clock in clocks]
-        calls += called
-    return PolicyRun(name=name, until=until, verdicts=verdicts, calls=calls)
-
-
-def judge_case(case: Case, plan: Plan, until: dt.datetime) -> tuple[list[Clock], list[Call]]:
-    """The clocks of a case at `until` and the calls up to then, as `replay_case` would find
-    them."""
-    if not case.arrivals:
-        events = [event for event in in_order(case.history) if event.at <= until]
-        found = look_back(events, plan, case.context, to_us(until))
-        if found is not None:
-            life, called = found
-            clocks = [
-                clock.snapshot(to_us(until), plan.digest, merged=False) for clock in promised(life)
-            ]
-            return clocks, [Call(from_us(at), kind) for at, kind in called]
-    clocks, announced = replay_case(case, plan, until)
-    return clocks, [Call(said.announced_at, said.kind) for said in announced if said.kind in _CALLS]
-
-
-def replay_case(
-    case: Case, plan: Plan, until: dt.datetime
-) -> tuple[list[Clock], list[Announcement]]:
-    """One complaint from its first arrival to `until`: its clocks then, and all announcements."""
-    replay = Replay(plan, case.context)
-    known = [(max(case.arrivals.get(event.id, event.at), event.at), event)
-             for event in in_order(case.history)]  # fmt: skip
-    for arrives, event in sorted(known, key=lambda pair: pair[0]):
-        if arrives > until:
-            break
-        replay.advance(arrives, inclusive=False)
-        replay.arrive(event, arrives)
-    replay.advance(until, inclusive=True)
-    return replay.clocks(), replay.announced
 
 
 def unknown_words(cases: Iterable[Case], plan: Plan) -> Counter[tuple[str, str]]:
@@ -296,23 +211,3 @@ def quantile_of(values: Sequence[float], share: float) -> float:
 
 def _is_breached(verdict: Verdict | None) -> bool:
     return verdict is not None and verdict.state is ClockState.BREACHED
-
-
-def _verdict(case: Case, clock: Clock, tier: Tier, zone: ZoneInfo) -> Verdict:
-    return Verdict(
-        complaint_id=case.complaint_id,
-        target=clock.target,
-        instance=clock.instance,
-        channel=case.context.channel,
-        tier=tier,
-        region=case.context.region,
-        month=f"{clock.started_at.astimezone(zone):%Y-%m}",
-        state=clock.state,
-        started_at=clock.started_at,
-        due_at=clock.due_at,
-        ended_at=clock.ended_at,
-        breached_at=clock.breached_at,
-        used_seconds=clock.used_seconds,
-        policy=clock.policy,
-        team=clock.team or case.context.attributes.get("team", ""),
-    )

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import orjson
 import pytest
+from msgspec.structs import replace
 
 from agents.complaints.sla.policy_file import default_policy
 from agents.complaints.sla.whatif import Case
@@ -12,6 +14,7 @@ from streams.importing.files import open_files
 from streams.importing.importer import PER_RECORD, Importer, ImportOptions
 from streams.importing.ordering import TimeOrder
 from streams.whatif.histories import Histories, Intake, without_promises
+from streams.whatif.running import _expanded
 from streams.whatif.sources import History, read_history, save
 from tests.streams.whatif.conftest import traffic
 
@@ -80,3 +83,51 @@ def test_a_broken_line_of_saved_histories_is_named(traffic: Path, tmp_path: Path
     path.write_bytes(path.read_bytes() + b'{"complaint_id": 7}\n')
     with pytest.raises(UserError, match=r"line \d+"):
         read(path)
+
+
+def by_channel(traffic: Path, folder: Path) -> list[Path]:
+    """The same records, a file for each channel."""
+    lines: dict[str, list[bytes]] = {}
+    for line in traffic.read_bytes().splitlines():
+        lines.setdefault(orjson.loads(line)["channel"], []).append(line)
+    paths = []
+    for channel, found in lines.items():
+        paths.append(folder / f"{channel}.jsonl")
+        paths[-1].write_bytes(b"\n".join(found) + b"\n")
+    return paths
+
+
+def test_records_of_several_files_are_one_history(traffic: Path, tmp_path: Path) -> None:
+    """Split by channel, named in any order, one file twice: the complaints are the same."""
+    whole, paths = read(traffic), by_channel(traffic, tmp_path)
+    assert len(paths) > 3
+    split = read(*reversed(paths), paths[0])
+    # Of one instant, records stand in the order in which they were read.
+    assert {case.complaint_id for case in split.cases} == {
+        case.complaint_id for case in whole.cases
+    }
+    assert split.events == whole.events
+    assert read(tmp_path).events == whole.events
+
+
+def test_a_complaint_of_two_files_counts_once(traffic: Path, tmp_path: Path) -> None:
+    """A history that was saved earlier and one that was saved later tell one story."""
+    history = read(traffic)
+    early, late = tmp_path / "early.jsonl", tmp_path / "late.jsonl"
+    save(history, str(late))
+    history.cases = [replace(case, history=case.history[:1], csat=None) for case in history.cases]
+    save(history, str(early))
+    for paths in ((early, late), (late, early)):
+        both = read(*paths)
+        assert both.cases == read(late).cases
+        assert any("each counts once" in note for note in both.notes)
+    assert read(late, traffic).cases == read(traffic).cases
+
+
+def test_a_pattern_names_files(traffic: Path, tmp_path: Path) -> None:
+    """What the shell did not expand is expanded; a pattern that means nothing is a mistake."""
+    paths = by_channel(traffic, tmp_path)
+    assert _expanded(str(tmp_path / "*.jsonl")) == sorted(map(str, paths))
+    assert _expanded("-") == ["-"]
+    with pytest.raises(UserError, match="no such file"):
+        _expanded(str(tmp_path / "*.csv"))

@@ -2,17 +2,29 @@
 
 import datetime as dt
 from collections import Counter
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from agents.complaints.sla.calendars import to_us
 from agents.complaints.sla.clocks import promised
 from agents.complaints.sla.fold import in_order
 from agents.complaints.sla.hindsight import look_back
-from agents.complaints.sla.whatif import Case, judge_case, replay_case
+from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.policy_file import parse_policy
+from agents.complaints.sla.sameness import alike
+from agents.complaints.sla.whatif import (
+    Case,
+    Verdict,
+    judge_case,
+    replay_case,
+    run_policies,
+    run_policy,
+)
 from schemas.alert import AlertKind
-from schemas.clock import ComplaintEvent
+from schemas.clock import Clock, ComplaintEvent
 from schemas.clock import ComplaintEventKind as Kind
 from schemas.policy import ComplaintContext
 from tests.agents.complaints.sla.support import at, plan
@@ -30,6 +42,28 @@ PLAN = plan(
     """{office: {hours: {mon-fri: ["09:00-12:00", "13:00-18:00"]}}}""",
 )
 KINDS = [kind for kind in Kind if kind is not Kind.OPENED]
+
+
+def two_groups(vip: str, rest: str, closes: str = "18:00", top: str = "") -> Plan:
+    """One policy for vip customers, one for the rest who count by the hours of the office."""
+    return Plan(
+        parse_policy(
+            f"""{{version: 1, timezone: Europe/Berlin, {top}
+            calendars: {{office: {{hours: {{mon-fri: ["09:00-{closes}"]}}}}}}, policies: [
+            {{name: vip, when: {{tier: vip}}, targets: {{first_response: {{within: {vip}}},
+              next_response: {{within: 1h}}}}}},
+            {{name: rest, targets: {{first_response: {{within: {rest}, calendar: office, {LADDER}}},
+              next_response: {{within: 90m, calendar: office}}}}}}]}}"""
+        )
+    )
+
+
+FILES = [
+    two_groups("1h", "4h"),
+    two_groups("30m", "4h"),
+    two_groups("1h", "4h", closes="19:00"),
+    two_groups("1h", "4h", top="tiers: {map: {gold: vip}},"),
+]
 # Whole hours coincide with deadlines, odd seconds do not.
 AFTER = st.one_of(st.integers(0, 60).map(lambda hours: hours * 3_600), st.integers(0, 400_000))
 EVENTS = st.lists(st.tuples(AFTER, st.sampled_from(KINDS), st.sampled_from("xy")), max_size=10)
@@ -80,3 +114,35 @@ def test_plain_histories_need_no_replay() -> None:
     assert {kind for _, kind in calls} == {
         AlertKind.WARNED, AlertKind.BREACHED, AlertKind.ESCALATED
     }  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(EVENTS, st.sampled_from(["vip", "", "gold"])), max_size=4), AFTER)
+def test_policies_judged_together_judge_as_each_alone(
+    happened: list[tuple[list[tuple[int, Kind, str]], str]], until: int
+) -> None:
+    """What two files say alike is judged once, and every verdict is that of the plain replay."""
+    end, berlin = START + dt.timedelta(seconds=until), ZoneInfo("Europe/Berlin")
+    cases = [
+        replace(case(events), complaint_id=str(number), context=ComplaintContext(tier=tier))
+        for number, (events, tier) in enumerate(happened)
+    ]
+    runs = run_policies(cases, [(str(n), one) for n, one in enumerate(FILES)], end, berlin)
+    for run, one in zip(runs, FILES, strict=True):
+        assert run == run_policy(cases, one, run.name, end, berlin)
+        clocks = [clock for each in cases for clock in replay_case(each, one, end)[0]]
+        assert [_said(verdict) for verdict in run.verdicts] == [_said(clock) for clock in clocks]
+
+
+def _said(one: Clock | Verdict) -> tuple[object, ...]:
+    return (one.target, one.instance, one.state, one.started_at, one.due_at, one.ended_at,
+            one.breached_at, one.used_seconds, one.policy)  # fmt: skip
+
+
+def test_what_makes_two_files_judge_alike() -> None:
+    """The same policy in both; no hours, words, zone or conditions that differ."""
+    strict, later, worded = FILES[1:]
+    assert alike(FILES[0], FILES[0]) == {"vip", "rest"}
+    assert alike(FILES[0], strict) == {"rest"}
+    assert alike(FILES[0], later) == {"vip"}
+    assert alike(FILES[0], worded) == frozenset()
