@@ -1,7 +1,8 @@
 """What a what-if costs: `python -m benchmarks.whatif [RECORDS] [HISTORY_EVENTS]`, CPU seconds.
 
 Reads simulated records into histories, repeats those histories until there are enough events, and
-judges them under two of the example policies, as `manyi whatif` does.
+judges them under two of the example policies, then under two files together that differ in one
+policy only, as `manyi whatif` does.
 """
 
 import gc
@@ -17,7 +18,7 @@ import orjson
 from msgspec.structs import replace
 
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.whatif import Case, run_policy
+from agents.complaints.sla.whatif import Case, run_policies, run_policy
 from agents.simulation import simulate
 from streams.policy_files import load_policy
 from streams.whatif.report import make_report
@@ -53,6 +54,12 @@ def main(records: int, events: int) -> None:
         run = run_policy(many.cases, Plan(policy), name, history.until, ZoneInfo("Asia/Shanghai"))
         _say(f"judged under {name}", many.events, started)
         runs.append((run, policy.digest))
+    changed = replace(first.policies[0], bot_replies_count=not first.policies[0].bot_replies_count)
+    nearly = Plan(replace(first, policies=(changed, *first.policies[1:])))
+    started = time.process_time()
+    both = [("china", Plan(first)), ("nearly", nearly)]
+    run_policies(many.cases, both, history.until, ZoneInfo("Asia/Shanghai"))
+    _say("judged under china and one nearly alike", many.events, started)
     started = time.process_time()
     make_report(many, runs, ZoneInfo("Asia/Shanghai"), None)
     _say("reported", many.events, started)
