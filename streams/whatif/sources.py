@@ -87,11 +87,15 @@ def read_history(
 def _joined(found: Sequence[History]) -> History:
     """Histories of several kinds or files side by side; a complaint that stands in two is one."""
     cases: dict[str, Case] = {}
-    twice = 0
+    twice = repeated = 0
     for case in (case for one in found for case in one.cases):
         known = cases.get(case.complaint_id)
-        twice += known is not None
-        cases[case.complaint_id] = case if known is None else _united(known, case)
+        if known is not None:
+            told = len(known.history) + len(case.history)
+            case = _united(known, case)
+            twice += 1
+            repeated += told - len(case.history)
+        cases[case.complaint_id] = case
     notes = [note for one in found for note in one.notes]
     if twice:
         notes.append(f"{twice:,} complaints stood in more than one file: each counts once")
@@ -99,7 +103,7 @@ def _joined(found: Sequence[History]) -> History:
         cases=list(cases.values()),
         until=max(one.until for one in found),
         source=", ".join(one.source for one in found),
-        events=sum(one.events for one in found),
+        events=sum(one.events for one in found) - repeated,
         outcomes=sum((one.outcomes for one in found), Counter()),
         notes=notes,
     )

@@ -120,6 +120,7 @@ def test_a_complaint_of_two_files_counts_once(traffic: Path, tmp_path: Path) -> 
     for paths in ((early, late), (late, early)):
         both = read(*paths)
         assert both.cases == read(late).cases
+        assert both.events == read(late).events
         assert any("each counts once" in note for note in both.notes)
     assert read(late, traffic).cases == read(traffic).cases
 
