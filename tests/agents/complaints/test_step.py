@@ -226,14 +226,8 @@ def test_whoever_follows_the_topic_knows_all_that_a_complaint_became() -> None:
     """Every change of a complaint is published, also when another channel merely joins it."""
     story = Story(
         a_complaint(channel=Channel.EMAIL, matter_refs=["order:7"], conversation_key="mail"),
-        an_interaction(
-            "note",
-            at("09:30"),
-            channel=Channel.PHONE,
-            matter_refs=["order:7", "ticket:3"],
-            conversation_key="call",
-            complaint=True,
-            contact_at=None,
+        a_complaint(
+            "note", "09:30", channel=Channel.PHONE, matter_refs=["order:7"], contact_at=None
         ),
     )
     published = [e.complaint for e in story.effects if isinstance(e, PublishComplaint)]
