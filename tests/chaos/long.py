@@ -105,8 +105,8 @@ class Run:
             except Stuck:
                 self.done["not ready in time"] += 1  # the next fault comes anyway
 
-    async def judge(self) -> tuple[Verdict, str]:
-        """Calm, an orderly stop, and both verdicts."""
+    async def calm(self) -> datetime:
+        """Everybody reads the rest and stops in order; when that began."""
         fleet = self.fleet
         self.phase = "reading the rest"
         fleet.start(*(name for name in NAMES if name not in fleet.workers))
@@ -116,6 +116,11 @@ class Run:
         await fleet.settle()
         stopped_at = datetime.now(UTC)
         await fleet.stop_all()
+        return stopped_at
+
+    async def judge(self, stopped_at: datetime) -> tuple[Verdict, str]:
+        """Both verdicts; how long they take depends on the log alone, so nothing hurries them."""
+        fleet = self.fleet
         self.phase = "judging"
         judge = Judge(fleet.settings, fleet.group, stopped_at)
         verdict = await judge.judge()
@@ -159,7 +164,8 @@ async def run(options: argparse.Namespace, kafka: LocalKafka, redis_url: str) ->
             async with asyncio.timeout(options.minutes * 60):
                 await it.storm()
                 stormed = time.monotonic() - it.began
-                verdict, audited = await it.judge()
+                stopped_at = await it.calm()
+            verdict, audited = await it.judge(stopped_at)
         except (Stuck, TimeoutError, AssertionError) as error:
             why = str(error) or f"not done after {options.minutes:g} minutes, while {it.phase}"
             stuck = why if isinstance(error, Stuck) else f"{why}\n{await fleet.diagnosis()}"
@@ -200,7 +206,12 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=100, help="at least so many")
     parser.add_argument("--interactions", type=int, default=500_000, help="records to feed")
     parser.add_argument("--seed", type=int, default=int(time.time()) % 100_000)
-    parser.add_argument("--minutes", type=float, default=45.0, help="give up after so long")
+    parser.add_argument(
+        "--minutes",
+        type=float,
+        default=45.0,
+        help="give up if the workers are not done after so long",
+    )
     parser.add_argument("--brokers", type=int, default=1, help="1, or 3 with three copies")
     parser.add_argument("--rate", type=float, default=1_500.0, help="records a second, at most")
     parser.add_argument("--directory", help="where logs and report go; default: a new one")
