@@ -76,12 +76,12 @@ async def done(worker: Worker, count: int) -> None:
 async def run(task: WholeTask, partitions: int, rows: Path | None) -> None:
     """Fold what comes, tell what it took."""
     settings = settings_of(task, partitions)
+    # Before the worker starts: it would take these seconds for a machine that froze.
+    known = handle_sets(traffic(task.count, task.customers, task.start_at)) if rows else []
     worker = Worker(settings, load_policy(settings.policy))
     await worker.start()
     await ready(worker)
-    await worker.identities.index.resolve(
-        handle_sets(traffic(task.count, task.customers, task.start_at)) if rows else []
-    )
+    await worker.identities.index.resolve(known)
     meter = Meter()
     print("ready", file=sys.__stdout__, flush=True)
     if rows is None:
