@@ -33,17 +33,11 @@ from streams.audit.comparing import (
     policies_in,
     read_published,
 )
-from streams.audit.reading import (
-    AuditError,
-    Progress,
-    begin_of,
-    live_rows,
-    offset_at,
-    open_reader,
-)
+from streams.audit.reading import AuditError, Progress, live_rows, offset_at
 from streams.audit.replay import names_in, replay
 from streams.audit.report import Audit, PartitionAudit, lines
 from streams.pipeline.tables import CUSTOMERS
+from streams.reading import UnreadError, begin_of, open_reader
 from streams.settings import Settings
 from streams.topic_plan import partitions_of
 
@@ -81,12 +75,15 @@ async def audit(
             f"there is no partition {min(strange)}: they are {known[0]} to {known[-1]}"
         )
     counts = {name: len(numbers) for name, numbers in found.items()}
-    async with open_reader(settings) as reader:
-        parts = [
-            await _audit_rows(reader, partition, since, rulebook, progress)
-            for partition in sorted(partitions or known)
-        ]
-        published = await read_published(reader, counts, progress)
+    try:
+        async with open_reader(settings.kafka_clients(), "manyi-audit") as reader:
+            parts = [
+                await _audit_rows(reader, partition, since, rulebook, progress)
+                for partition in sorted(partitions or known)
+            ]
+            published = await read_published(reader, counts, progress)
+    except UnreadError as error:
+        raise AuditError(str(error)) from error
     for part, expected in parts:
         compare_published(part, expected, published)
         report.partitions.append(part)
@@ -120,7 +117,7 @@ async def _audit_rows(
     try:
         told = policies_in(rows) if found.truncated else []
         replayed = await replay(reader, partition, begin, end, rulebook, progress, only, told)
-    except AuditError as error:
+    except UnreadError as error:
         raise AuditError(f"the rows are ahead of the log: {error}") from error
     found.events = replayed.events
     unprovable = compare_customers(found, replayed, rows)

@@ -14,7 +14,7 @@ from schemas.complaint import Complaint
 from schemas.customer import CustomerState, PartitionState, PolicyHistory
 from schemas.events import PolicyChanged
 from streams import topics
-from streams.audit.reading import Progress, begin_of, end_of, read
+from streams.audit.reading import Progress, read
 from streams.audit.replay import Due, Replay, knows_more
 from streams.audit.report import PartitionAudit
 from streams.engine import Table
@@ -27,6 +27,7 @@ from streams.pipeline.tables import (
     POLICY_HISTORY,
     SATISFACTION,
 )
+from streams.reading import ends_of
 
 _decode_complaint = msgspec.json.Decoder(Complaint).decode
 _decode_alert = msgspec.json.Decoder(SlaAlert).decode
@@ -136,24 +137,25 @@ async def read_published(
 ) -> Published:
     """Read both topics to their ends; last, because effects are out before rows are."""
     published = Published()
-    for tp in _tps(topics.COMPLAINTS, counts):
-        begin, end = await begin_of(reader, tp), await end_of(reader, tp)
-        async for record in read(reader, tp, begin, end, progress):
+    complaints, alerts = _tps(topics.COMPLAINTS, counts), _tps(topics.SLA_ALERTS, counts)
+    begins = await reader.beginning_offsets([*complaints, *alerts])
+    ends = await ends_of(reader, [*complaints, *alerts])
+    for tp in complaints:
+        async for record in read(reader, tp, begins[tp], ends[tp], progress):
             if record.value is None:
                 continue
             complaint = _decode_complaint(record.value)
             known = published.complaints.get(complaint.complaint_id)
             if known is None or complaint.change_count >= known.change_count:
                 published.complaints[complaint.complaint_id] = complaint
-    for tp in _tps(topics.SLA_ALERTS, counts):
-        begin, end = await begin_of(reader, tp), await end_of(reader, tp)
+    for tp in alerts:
         oldest_ms = None
-        async for record in read(reader, tp, begin, end, progress):
+        async for record in read(reader, tp, begins[tp], ends[tp], progress):
             oldest_ms = record.timestamp if oldest_ms is None else oldest_ms
             alert_id = _decode_alert(record.value).alert_id
             if published.alerts.setdefault(alert_id, record.value) != record.value:
                 published.twice.add(alert_id)
-        if begin > 0:
+        if begins[tp] > 0:
             gone = oldest_ms if oldest_ms is not None else _ALL_GONE_MS
             published.alerts_since_ms = max(published.alerts_since_ms, gone)
     return published

@@ -1,23 +1,14 @@
-"""Reading whole partitions beside a live worker: to an end that was fixed before."""
+"""What the audit reads, and how it tells of its progress."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from streams import topics
+from streams import reading, topics
 from streams.engine.envelope import applied_of, is_deleted
-from streams.settings import Settings
-
-POLL_MS = 500
-FETCH_RECORDS = 5_000
-QUIET_POLLS = 2
-"""Empty polls that end a read: a broker may tell too low an end, and a loaded one answers late."""
-STUCK_POLLS = 20
-"""Empty polls before a read that should have more to come gives up (10 s)."""
+from streams.reading import begin_of, end_of
 
 Progress = Callable[[str, int, int], None]
 """Told what is being read, how many records are done, and how many there are."""
@@ -25,35 +16,6 @@ Progress = Callable[[str, int, int], None]
 
 class AuditError(Exception):
     """A log could not be read to its end."""
-
-
-@asynccontextmanager
-async def open_reader(settings: Settings) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer outside of any group."""
-    reader = AIOKafkaConsumer(
-        **settings.kafka_clients(),
-        client_id="manyi-audit",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        max_partition_fetch_bytes=16 << 20,
-    )
-    await reader.start()
-    try:
-        yield reader
-    finally:
-        await reader.stop()
-
-
-async def begin_of(reader: AIOKafkaConsumer, tp: TopicPartition) -> int:
-    """The first offset that is still there."""
-    begin: int = (await reader.beginning_offsets([tp]))[tp]
-    return begin
-
-
-async def end_of(reader: AIOKafkaConsumer, tp: TopicPartition) -> int:
-    """The offset the next record will get."""
-    end: int = (await reader.end_offsets([tp]))[tp]
-    return end
 
 
 async def offset_at(reader: AIOKafkaConsumer, tp: TopicPartition, at: datetime, end: int) -> int:
@@ -67,29 +29,11 @@ async def offset_at(reader: AIOKafkaConsumer, tp: TopicPartition, at: datetime, 
 async def read(
     reader: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int, progress: Progress
 ) -> AsyncIterator[Any]:
-    """Every record of a partition in [begin, end); ends on compacted tails as well.
-
-    Some brokers tell the start of their last batch as the end: of topics other than the log of
-    events, whose end is known otherwise, what a fetch sees counts too.
-    """
-    reader.assign([tp])
-    reader.seek(tp, begin)
-    position, empty = begin, 0
-    while True:
-        got = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=FETCH_RECORDS)
-        for record in got.get(tp, ()):
-            if tp.topic == topics.CUSTOMER_EVENTS and record.offset >= end:
-                return
+    """Every record of a partition in [begin, end), one at a time."""
+    async for records in reading.read(reader, tp, begin, end):
+        for record in records:
             yield record
-        position = await reader.position(tp)
-        empty = 0 if got.get(tp) else empty + 1
-        done = position - begin
-        progress(f"{tp.topic}/{tp.partition}", done, max(end - begin, done))
-        if position >= end and (empty >= QUIET_POLLS or tp.topic == topics.CUSTOMER_EVENTS):
-            return
-        if empty >= STUCK_POLLS:
-            raise AuditError(f"{tp.topic}/{tp.partition} ends at {position}, {end} was promised")
-        await asyncio.sleep(0)
+        progress(f"{tp.topic}/{tp.partition}", records[-1].offset + 1 - begin, end - begin)
 
 
 async def live_rows(

@@ -13,8 +13,8 @@ from agents.complaints.sla.plan import Plan
 from agents.simulation import simulate
 from schemas.customer import CustomerState
 from streams import audit as audit_module
-from streams import topics
-from streams.audit import Audit, AuditError, audit, lines, reading
+from streams import reading, topics
+from streams.audit import Audit, AuditError, audit, lines
 from streams.demo import topic_of
 from streams.embedded import EmbeddedServices
 from streams.engine.envelope import seal
