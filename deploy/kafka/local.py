@@ -167,4 +167,11 @@ class LocalKafka:
             for line in meta.read_text().splitlines():
                 if line.startswith("cluster.id="):
                     return line.removeprefix("cluster.id=")
-        return urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        return _new_cluster_id()
+
+
+def _new_cluster_id() -> str:
+    """As Kafka makes them, and like those never with a dash first: that would be an option."""
+    while (found := urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return found

@@ -15,9 +15,9 @@ from streams.embedded.probes import broker_cluster_id
 __all__ = ["LOOPBACK", "Node", "free_port"]
 
 LOOPBACK = "127.0.0.1"
-FORMAT_SECONDS = 60.0
-START_SECONDS = 60.0
-"""Three seconds on an idle machine; tests run on busy ones."""
+FORMAT_SECONDS = 180.0
+START_SECONDS = 180.0
+"""Three seconds on an idle machine; tests run on busy ones, and a broker that fails ends at once."""
 STOP_SECONDS = 20.0
 """A controlled shutdown takes about a second."""
 SHOWN_LINES = 15
