@@ -11,25 +11,19 @@ from datetime import UTC, datetime
 from hashlib import blake2b
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from msgspec import Struct
 
 from schemas import limits
 from schemas.rejection import DeadLetterHeader
 from streams.errors import ExitCode, UserError
+from streams.reading import ends_of, open_reader
+from streams.reading import read as read_partition
 from streams.topic_plan import partitions_of
 from streams.topics import CUSTOMER_EVENTS, DEAD_LETTER_TOPICS, dead_letters_of
 
 OURS = frozenset(header.value for header in DeadLetterHeader)
 """Headers a refusal adds; a letter that is sent again leaves them behind, but for the attempts."""
-
-POLL_MS = 500
-LAST_POLL_MS = 100
-IDLE_POLLS = 10
-"""Empty polls before a partition counts as read although its end was not reached."""
-
-BEYOND_END = 10_000
-"""Letters read beyond the end told at the start, so that reading ends while letters arrive."""
 
 BATCH = 500
 """Letters in memory and unacknowledged at a time."""
@@ -125,51 +119,24 @@ def topics_named(names: Iterable[str]) -> tuple[str, ...]:
 async def read(kafka: Mapping[str, Any], selection: Selection) -> AsyncIterator[DeadLetter]:
     """The letters that stand there now and are meant, partition by partition in order of offset.
 
-    Few of those that arrive while reading are read, too. A topic that does not exist has none.
+    Those that arrive while reading are left out. A topic that does not exist has none.
     """
-    consumer = AIOKafkaConsumer(
-        **kafka,
-        enable_auto_commit=False,
-        auto_offset_reset="earliest",
-        max_partition_fetch_bytes=limits.DEAD_LETTER_BYTES,
-        fetch_max_wait_ms=50,  # what is read stands there already
-    )
-    await consumer.start()
-    try:
-        found = await partitions_of(kafka, *selection.topics)
-        partitions = [
-            TopicPartition(topic, partition)
-            for topic in selection.topics
-            for partition in found.get(topic, ())
-        ]
-        for partition in partitions:
-            async for letter in _read_partition(consumer, partition, selection):
-                yield letter
-    finally:
-        await consumer.stop()
-
-
-async def _read_partition(
-    consumer: AIOKafkaConsumer, partition: TopicPartition, selection: Selection
-) -> AsyncIterator[DeadLetter]:
-    consumer.assign([partition])
-    begin = (await consumer.beginning_offsets([partition]))[partition]
-    end = (await consumer.end_offsets([partition]))[partition]
-    position = max(begin, selection.from_offset)
-    last = end + BEYOND_END if selection.to_offset is None else selection.to_offset
-    consumer.seek(partition, position)
-    idle = 0
-    # The embedded broker tells the beginning of its last batch as the end, so it takes an empty
-    # poll to know that nothing follows; before the end even that may be a slow broker.
-    while position <= last and (idle == 0 or (position < end and idle < IDLE_POLLS)):
-        timeout_ms = POLL_MS if position < end else LAST_POLL_MS
-        batches = await consumer.getmany(partition, timeout_ms=timeout_ms, max_records=BATCH)
-        idle = 0 if batches else idle + 1
-        for record in batches.get(partition, ()):
-            letter = _letter(record)
-            if letter.offset <= last and selection.holds(letter):
-                yield letter
-        position = await consumer.position(partition)
+    found = await partitions_of(kafka, *selection.topics)
+    tps = [
+        TopicPartition(topic, number)
+        for topic in selection.topics
+        for number in found.get(topic, ())
+    ]
+    async with open_reader(kafka, "manyi-dlq") as reader:
+        begins, ends = await reader.beginning_offsets(tps), await ends_of(reader, tps)
+        for tp in tps:
+            begin, end = max(begins[tp], selection.from_offset), ends[tp]
+            if selection.to_offset is not None:
+                end = min(end, selection.to_offset + 1)
+            async for records in read_partition(reader, tp, begin, end):
+                for letter in map(_letter, records):
+                    if selection.holds(letter):
+                        yield letter
 
 
 def _letter(record: Any) -> DeadLetter:
