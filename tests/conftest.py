@@ -1,10 +1,11 @@
-"""What all tests share: the embedded servers, started once, and the place of the real data."""
+"""What all tests share: servers, each started once, and the place of the real data."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from deploy.kafka import KafkaUnavailable, LocalKafka, remove_topics
 from streams.embedded import EmbeddedServices
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -15,6 +16,25 @@ def embedded() -> Iterator[EmbeddedServices]:
     """One broker and one Valkey for all tests of a run: use topics and key prefixes of your own."""
     with EmbeddedServices() as services:
         yield services
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[LocalKafka]:
+    """One Apache Kafka for all tests marked `kafka`: use topics of your own, or `empty_kafka`."""
+    broker = LocalKafka()
+    try:
+        broker.start()
+    except KafkaUnavailable as unavailable:
+        pytest.skip(str(unavailable))
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+async def empty_kafka(kafka: LocalKafka) -> LocalKafka:
+    """The same without any topic, for tests of the names that are manyi's."""
+    await remove_topics(kafka.bootstrap_servers)
+    return kafka
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,23 @@
 """Servers of one run: Apache Kafka or the embedded broker, topics, and records in bulk."""
 
+import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from deploy.kafka.local import KafkaUnavailable, LocalKafka
+from deploy.kafka import KafkaUnavailable, LocalKafka, remove_topics
 from streams.embedded import EmbeddedServices
 from streams.engine import partition_of
 
+LENT = "BENCH_KAFKA"
+"""Environment variable: the address of a local Kafka to use, and to empty before every use, instead
+of starting one for each part. For tests that want to know only whether a part runs."""
 BATCH_BYTES = 1 << 20
 COMPACT = {"cleanup.policy": "compact", "max.message.bytes": str(16 << 20)}
 
@@ -31,14 +37,25 @@ def brokers(wanted: str) -> Iterator[list[Broker]]:
         found = []
         if wanted in ("kafka", "both"):
             try:
-                kafka = stack.enter_context(LocalKafka())
-                found.append(Broker("Apache Kafka", kafka.bootstrap_servers, True))
+                found.append(Broker("Apache Kafka", stack.enter_context(_kafka()), True))
             except KafkaUnavailable as reason:
                 print(f"SKIPPED: no Apache Kafka here: {reason}", flush=True)
         if wanted in ("embedded", "both"):
             services = stack.enter_context(EmbeddedServices())
             found.append(Broker("embedded broker", services.bootstrap_servers, False))
         yield found
+
+
+@contextlib.contextmanager
+def _kafka() -> Iterator[str]:
+    """The address of an empty Kafka: a new one, or the one that was lent."""
+    if lent := os.environ.get(LENT):
+        with ThreadPoolExecutor(1) as pool:  # whoever asks may have an event loop
+            pool.submit(asyncio.run, remove_topics(lent)).result()
+        yield lent
+        return
+    with LocalKafka() as kafka:
+        yield kafka.bootstrap_servers
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ directory of their own. `python -m deploy.kafka` runs them in the foreground; `L
 programs.
 """
 
+from deploy.kafka.emptying import remove_topics
 from deploy.kafka.local import KafkaUnavailable, LocalKafka, missing_tools
 
-__all__ = ["KafkaUnavailable", "LocalKafka", "missing_tools"]
+__all__ = ["KafkaUnavailable", "LocalKafka", "missing_tools", "remove_topics"]

@@ -14,25 +14,16 @@ SESSION_SECONDS = "3"
 """Short enough to wait for deaths, long enough for a busy machine."""
 
 
-@pytest.fixture(scope="session")
-def kafka() -> Iterator[LocalKafka]:
-    """One broker for all tests of a run."""
-    yield from _running(LocalKafka())
-
-
 @pytest.fixture(scope="module")
 def three_brokers() -> Iterator[LocalKafka]:
     """A cluster of three for the tests of a module."""
-    yield from _running(LocalKafka(brokers=3))
-
-
-def _running(kafka: LocalKafka) -> Iterator[LocalKafka]:
+    cluster = LocalKafka(brokers=3)
     try:
-        kafka.start()
+        cluster.start()
     except KafkaUnavailable as unavailable:
         pytest.skip(str(unavailable))
-    yield kafka
-    kafka.stop()
+    yield cluster
+    cluster.stop()
 
 
 @pytest.fixture(scope="session")

@@ -28,11 +28,11 @@ from streams.audit import audit, lines
 from streams.embedded import EmbeddedServices
 from streams.policy_files import require_policy
 from tests.chaos import faults
+from tests.chaos.everything import judge_everything
 from tests.chaos.faults import Fault
 from tests.chaos.fleet import NAMES, Fleet, Stuck
-from tests.chaos.judge import Judge, Verdict
 from tests.chaos.traffic import traffic
-from tests.chaos.views import judge_views
+from tests.chaos.verdict import Verdict
 
 KILLS: tuple[Fault, ...] = (faults.kill, faults.kill, faults.die_inside)
 OTHERS: tuple[Fault, ...] = (
@@ -81,7 +81,7 @@ class Run:
         while self.kills < options.kills or fleet.fed < options.interactions:
             number += 1
             part = list(islice(records, portion))
-            feeding = asyncio.create_task(fleet.feed(part, options.rate))
+            feeding = fleet.feed_meanwhile(part, options.rate)
             await asyncio.sleep(chance.uniform(0.2, 3.0))
             if number % BOUNCE_EVERY == 0:
                 # In this thread: on Linux the broker ends with the thread that started it.
@@ -122,9 +122,7 @@ class Run:
         """Both verdicts; how long they take depends on the log alone, so nothing hurries them."""
         fleet = self.fleet
         self.phase = "judging"
-        judge = Judge(fleet.settings, fleet.group, stopped_at)
-        verdict = await judge.judge()
-        await judge_views(judge)
+        verdict = await judge_everything(fleet.settings, fleet.group, stopped_at)
         self.phase = "auditing"
         rulebook = Rulebook(Plan(require_policy(fleet.policy)), ComplaintRules())
         report = await audit(fleet.settings, rulebook, lambda *_: None)

@@ -6,13 +6,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import for_code
+from aiokafka.errors import GroupLoadInProgressError, KafkaError, for_code
 
 from streams import topics
 
 FETCH_RECORDS = 10_000
 EMPTY_POLLS = 60
 """Half a minute without a record that should be there: then something is wrong with the broker."""
+ASKS = 20
+ASK_SECONDS = 0.5
+"""A coordinator that moves to another broker, or starts, needs a few seconds."""
 SOURCES = (*topics.INTAKE_TOPICS, topics.CUSTOMER_EVENTS)
 """What the workers read, and must have read to the end."""
 
@@ -41,34 +44,37 @@ async def ends(broker: str, *names: str) -> dict[TopicPartition, int]:
 
 
 async def records(broker: str, topic: str) -> AsyncIterator[Any]:
-    """Every record of a topic, partition by partition, in order."""
+    """Every record of a topic, those of each partition in order."""
+    left = {tp: end for tp, end in (await ends(broker, topic)).items() if end}
+    if not left:
+        return
     reader = AIOKafkaConsumer(
         bootstrap_servers=broker,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=16 << 20,
     )
-    upto = await ends(broker, topic)
     await reader.start()
     await asyncio.sleep(0)
     try:
-        for tp, end in upto.items():
-            reader.assign([tp])
+        reader.assign(list(left))
+        for tp in left:
             reader.seek(tp, 0)
-            empty = 0
-            while await reader.position(tp) < end:
-                got = await reader.getmany(tp, timeout_ms=500, max_records=FETCH_RECORDS)
-                for record in got.get(tp, ()):
+        empty = 0
+        while left:
+            got = await reader.getmany(timeout_ms=500, max_records=FETCH_RECORDS)
+            for found in got.values():
+                for record in found:
                     yield record
-                empty = 0 if got.get(tp) else empty + 1
-                if empty > EMPTY_POLLS:
-                    at = await reader.position(tp)
-                    raise AssertionError(f"{topic}/{tp.partition} cannot be read: {at} of {end}")
+            empty = 0 if got else empty + 1
+            left = {tp: end for tp, end in left.items() if await reader.position(tp) < end}
+            if empty > EMPTY_POLLS:
+                raise AssertionError(f"{topic} cannot be read: {sorted(left)} are left")
     finally:
         await reader.stop()
 
 
 async def coordinator(broker: str, group: str) -> int:
-    """The number of the broker that keeps the group's offsets."""
+    """The number of the broker that keeps the group's offsets; KafkaError while nobody does."""
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
     try:
@@ -79,13 +85,35 @@ async def coordinator(broker: str, group: str) -> int:
 
 
 async def committed(
-    broker: str, group: str, upto: Mapping[TopicPartition, int]
+    broker: str, group: str, upto: Mapping[TopicPartition, int], keeper: int | None = None
 ) -> dict[TopicPartition, int]:
-    """What the group has committed for these partitions; 0 where nothing."""
+    """What the group has committed for these partitions; 0 where nothing.
+
+    Who keeps them is asked of any broker that is known, dead or not: where some are dead, say who.
+    Asks again while the coordinator is moving or loading; raises its KafkaError after `ASKS` times.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=broker)
     await admin.start()
+    asked = 0
     try:
-        found = await admin.list_consumer_group_offsets(group, partitions=list(upto))
-        return {tp: max(0, found[tp].offset) if tp in found else 0 for tp in upto}
+        while True:
+            try:
+                return await _offsets(admin, group, upto, keeper)
+            except KafkaError:
+                asked += 1
+                if asked == ASKS:
+                    raise
+            await asyncio.sleep(ASK_SECONDS)
     finally:
         await admin.close()
+
+
+async def _offsets(
+    admin: Any, group: str, upto: Mapping[TopicPartition, int], keeper: int | None
+) -> dict[TopicPartition, int]:
+    found = await admin.list_consumer_group_offsets(
+        group, group_coordinator_id=keeper, partitions=list(upto)
+    )
+    if missing := upto.keys() - found.keys():  # aiokafka drops an error that concerns all of them
+        raise GroupLoadInProgressError(f"no answer about {min(missing)}")
+    return {tp: max(0, found[tp].offset) for tp in upto}

@@ -37,7 +37,7 @@ async def test_leaders_change_and_nothing_is_lost(
     group and one the cluster."""
     cluster.start("one", "two")
     await cluster.until_ready()
-    feeding = asyncio.create_task(cluster.feed(traffic(SEED, int(RATE * 30)), RATE))
+    feeding = cluster.feed_meanwhile(traffic(SEED, int(RATE * 30)), RATE)
     for number in (1, 2, 3):
         three_brokers.end(number)
         await asyncio.sleep(DOWN_SECONDS)
@@ -54,7 +54,7 @@ async def test_without_enough_copies_nothing_counts_as_done(
     """With one broker of three, writes are refused: offsets rest, and all goes on afterwards."""
     cluster.start("one", "two")
     await cluster.until_ready()
-    feeding = asyncio.create_task(cluster.feed(traffic(SEED, int(RATE * 12)), RATE))
+    feeding = cluster.feed_meanwhile(traffic(SEED, int(RATE * 12)), RATE)
     await asyncio.sleep(5)
     upto = await reading.ends(cluster.broker, *reading.SOURCES)
     keeper = await reading.coordinator(cluster.broker, cluster.group)
@@ -62,9 +62,9 @@ async def test_without_enough_copies_nothing_counts_as_done(
     three_brokers.end(*gone)
     await asyncio.sleep(1)  # what was acknowledged before is committed by now
     alone = three_brokers.address(keeper)
-    before = await reading.committed(alone, cluster.group, upto)
+    before = await reading.committed(alone, cluster.group, upto, keeper)
     await asyncio.sleep(DOWN_SECONDS)
-    assert await reading.committed(alone, cluster.group, upto) == before
+    assert await reading.committed(alone, cluster.group, upto, keeper) == before
     three_brokers.begin(*gone)
     await feeding
     verdict = await after_the_storm(cluster, ["one", "two"])

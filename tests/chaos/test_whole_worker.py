@@ -58,7 +58,7 @@ async def test_a_broker_that_is_killed_and_comes_back_costs_nothing(
     fleet.session_seconds = CALM_SECONDS
     fleet.start("one", "two")
     await fleet.until_ready()
-    feeding = asyncio.create_task(fleet.feed(traffic(SEED, RECORDS // 2), RATE))
+    feeding = fleet.feed_meanwhile(traffic(SEED, RECORDS // 2), RATE)
     await asyncio.sleep(3)
     kafka.bounce(hard=True, pause_seconds=2)  # in this thread: the broker dies with its starter
     await feeding

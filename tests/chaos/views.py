@@ -13,7 +13,8 @@ from streams.identity import IdentityIndex
 from streams.pipeline.cards import card_of as customer_card
 from streams.views import ViewReader
 from streams.views.facts import card_of as complaint_card
-from tests.chaos.judge import Check, Judge
+from tests.chaos.judge import Judge
+from tests.chaos.verdict import Check
 
 ENDED = {Stage.RESOLVED, Stage.CLOSED}
 UNTOLD = {"customer_name", "reasons", "channels", "conversation_keys"}

@@ -1,7 +1,7 @@
 """Restores on a real Apache Kafka, with its own compaction, deletion of records and of topics."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from aiokafka.admin import NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import PolicyViolationError
 
-from deploy.kafka import KafkaUnavailable, LocalKafka
+from deploy.kafka import LocalKafka
 from streams.engine import (
     Engine,
     EngineObserver,
@@ -70,17 +70,6 @@ class Restores(EngineObserver):
     def restored(self, topic: str, partition: int, records: int, rows: int, seconds: float) -> None:
         """Note one."""
         self.records.append(records)
-
-
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[LocalKafka]:
-    """A broker for the tests of this file."""
-    try:
-        broker = LocalKafka().start()
-    except KafkaUnavailable as unavailable:
-        pytest.skip(str(unavailable))
-    yield broker
-    broker.stop()
 
 
 @pytest.fixture

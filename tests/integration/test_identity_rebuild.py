@@ -21,7 +21,7 @@ from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.intake.ids import customer_id
-from deploy.kafka import KafkaUnavailable, LocalKafka
+from deploy.kafka import LocalKafka
 from schemas.events import IdentityLink
 from streams import topics
 from streams.audit import audit
@@ -175,20 +175,13 @@ async def test_a_loss_in_mid_stream_makes_no_second_customer(fault: str) -> None
 
 
 @pytest.mark.kafka
-async def test_a_loss_makes_no_second_customer_on_a_real_kafka() -> None:
+async def test_a_loss_makes_no_second_customer_on_a_real_kafka(empty_kafka: LocalKafka) -> None:
     """The same with an idempotent producer, exact ends and a compacted topic."""
-    try:
-        kafka = LocalKafka().start()
-    except KafkaUnavailable as reason:
-        pytest.skip(str(reason))
-    try:
-        async with servers(kafka) as services, a_world(services, embedded=False) as world:  # type: ignore[arg-type]
-            await feed(world, world.worker.redis.flushall, 3)
-            await world.settle()
-            assert await eventually(lambda: shown(world))
-            await judge(world)
-    finally:
-        kafka.stop()
+    async with servers(empty_kafka) as services, a_world(services, embedded=False) as world:  # type: ignore[arg-type]
+        await feed(world, world.worker.redis.flushall, 3)
+        await world.settle()
+        assert await eventually(lambda: shown(world))
+        await judge(world)
 
 
 async def links_of(world: World) -> list[IdentityLink]:

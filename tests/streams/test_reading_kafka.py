@@ -1,11 +1,9 @@
 """What reads whole topics finds them on a real Apache Kafka, which tells clients less unasked."""
 
-from collections.abc import Iterator
-
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from deploy.kafka import KafkaUnavailable, LocalKafka
+from deploy.kafka import LocalKafka
 from schemas.rejection import DeadLetterHeader
 from streams import dlq, topics
 from streams.identity.links import read_links
@@ -16,20 +14,16 @@ from streams.worker import ensure_topics
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture(scope="module")
-def settings() -> Iterator[Settings]:
-    """Settings of a worker on a broker of its own."""
-    try:
-        with LocalKafka() as kafka:
-            yield load_settings(
-                {
-                    "KAFKA_BOOTSTRAP_SERVERS": kafka.bootstrap_servers,
-                    "REDIS_URL": "redis://127.0.0.1:1/0",
-                    "MANYI_PARTITIONS": "3",
-                }
-            )
-    except KafkaUnavailable as reason:
-        pytest.skip(str(reason))
+@pytest.fixture
+def settings(empty_kafka: LocalKafka) -> Settings:
+    """Settings of a worker on a broker without topics."""
+    return load_settings(
+        {
+            "KAFKA_BOOTSTRAP_SERVERS": empty_kafka.bootstrap_servers,
+            "REDIS_URL": "redis://127.0.0.1:1/0",
+            "MANYI_PARTITIONS": "3",
+        }
+    )
 
 
 async def test_partitions_are_told_of_topics_that_exist(settings: Settings) -> None:

@@ -1,12 +1,12 @@
 """Plan and apply on a real Apache Kafka, which tells and refuses more than the embedded broker."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.kafka import KafkaUnavailable, LocalKafka
+from deploy.kafka import LocalKafka
 from streams import topic_plan
 from streams.topic_plan import Fit
 from streams.topics import topics
@@ -14,21 +14,10 @@ from streams.topics import topics
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[LocalKafka]:
-    """A broker of its own."""
-    try:
-        broker = LocalKafka()
-    except KafkaUnavailable as reason:
-        pytest.skip(str(reason))
-    with broker:
-        yield broker
-
-
 @pytest.fixture
-async def admin(kafka: LocalKafka) -> AsyncIterator[AIOKafkaAdminClient]:
+async def admin(empty_kafka: LocalKafka) -> AsyncIterator[AIOKafkaAdminClient]:
     """An admin client."""
-    it = await topic_plan.open_admin({"bootstrap_servers": kafka.bootstrap_servers})
+    it = await topic_plan.open_admin({"bootstrap_servers": empty_kafka.bootstrap_servers})
     yield it
     await it.close()
 

@@ -1,7 +1,6 @@
 """The notifier on a real Apache Kafka: two workers in one group, and one of them leaves."""
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from random import Random
@@ -10,7 +9,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 
-from deploy.kafka import KafkaUnavailable, LocalKafka
+from deploy.kafka import LocalKafka
 from schemas.codec import encode_json
 from streams import topic_plan
 from streams.notifier import Notifier, NotifierSettings
@@ -20,22 +19,11 @@ from tests.streams.notifier.kit import Receiver, an_alert
 pytestmark = pytest.mark.kafka
 
 
-@pytest.fixture(scope="module")
-def kafka() -> Iterator[LocalKafka]:
-    """A broker of its own."""
-    try:
-        broker = LocalKafka()
-    except KafkaUnavailable as reason:
-        pytest.skip(str(reason))
-    with broker:
-        yield broker
-
-
 async def test_alerts_arrive_once_while_workers_come_and_go(
-    kafka: LocalKafka, receiver: Receiver, redis: Redis, settings: NotifierSettings
+    empty_kafka: LocalKafka, receiver: Receiver, redis: Redis, settings: NotifierSettings
 ) -> None:
     """A second worker joins, the first leaves: every alert arrives, and none of them twice."""
-    servers = {"bootstrap_servers": kafka.bootstrap_servers}
+    servers = {"bootstrap_servers": empty_kafka.bootstrap_servers}
     settings = replace(settings, kafka=servers, webhook_url=receiver.url)
     admin = await topic_plan.open_admin(servers)
     await topic_plan.apply(admin, topics(4))
