@@ -4,9 +4,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from deploy.kafka import KafkaUnavailable, LocalKafka, remove_topics
 from streams.embedded import EmbeddedServices
+
+# A law holds however busy the machine is: examples have no deadline, and are never drawn too slowly.
+settings.register_profile("manyi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("manyi")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

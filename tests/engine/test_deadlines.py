@@ -380,7 +380,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(moves)
 async def test_nothing_fires_before_all_that_came_earlier_is_applied(
     script: list[tuple[str, int]],

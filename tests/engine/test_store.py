@@ -61,9 +61,7 @@ def _all(store: Store) -> dict[bytes, bytes]:
 KEYS = (b"ra", b"rb", b"rc", b"oa", b"\0")
 
 
-@settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(script=steps)
 def test_a_store_is_a_mapping_with_an_index(
     new_store: Callable[[], Store], script: list[tuple[str, bytes, bytes]]

@@ -155,7 +155,7 @@ def stories(draw: st.DrawFn) -> list[tuple[int, str, str, PolicySet]]:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(stories())
 def test_every_complaint_follows_its_version(
     story: list[tuple[int, str, str, PolicySet]],
@@ -195,7 +195,7 @@ def test_every_complaint_follows_its_version(
     assert len(world.alert_ids()) == len(set(world.alert_ids()))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.tuples(st.integers(1, 300), st.sampled_from(("open", "answer", "write"))),
              min_size=1, max_size=12),

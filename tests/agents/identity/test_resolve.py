@@ -90,7 +90,7 @@ def test_links_are_published_with_their_evidence() -> None:
     assert {link.customer_id for link in links} == {customer_id("crm:1")}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sets=handle_sets)
 def test_the_strongest_handle_alone_finds_the_same_customer_for_ever(
     sets: list[list[str]],
@@ -102,7 +102,7 @@ def test_the_strongest_handle_alone_finds_the_same_customer_for_ever(
     assert [book.resolve(handles[:1]).customer_id for handles in sets] == first
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(sets=handle_sets)
 def test_limits_are_never_exceeded_and_links_never_moved(sets: list[list[str]]) -> None:
     """Whatever arrives, no customer has more of a kind than allowed, and owners stay."""

@@ -1,7 +1,7 @@
 """One spelling per person and way; what stands for many people links nobody."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.intake.handles import (
@@ -202,7 +202,6 @@ values = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(kind=st.sampled_from(HandleKind), value=values, region=st.sampled_from([None, "CN", "US"]))
 def test_normalising_twice_changes_nothing(
     kind: HandleKind, value: str, region: str | None

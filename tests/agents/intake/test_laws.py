@@ -40,7 +40,7 @@ json_values = st.recursive(
 )
 channels = st.sampled_from(Channel)
 
-LAW = settings(max_examples=60, deadline=None)
+LAW = settings(max_examples=60)
 """No deadline: a busy machine is no fault of the code."""
 
 

@@ -72,7 +72,7 @@ def test_another_seed_gives_other_events_with_other_ids() -> None:
     assert not ids[0] & ids[2]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(count=st.integers(0, 400), seed=st.integers(0, 2**64))
 def test_the_count_is_exact_and_time_runs_forward(count: int, seed: int) -> None:
     """Exactly as many events as asked for, in order of arrival, none before the start."""

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -56,7 +56,6 @@ CHANGES = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(st.tuples(*[st.sampled_from("abcd")] * 3), CHANGES)
 def test_workers_with_different_files_come_to_rest(
     files: tuple[str, ...], changes: list[tuple[int, str, bool]]

@@ -63,7 +63,7 @@ def is_open(calendar: WorkingCalendar, us: int) -> bool:
     return False
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(calendars, instants, st.integers(1, 2 * 1_440))
 def test_counted_time_is_the_sum_of_open_minutes(
     calendar: WorkingCalendar, start: int, minutes: int
@@ -73,7 +73,7 @@ def test_counted_time_is_the_sum_of_open_minutes(
     assert calendar.between(start, start + minutes * MINUTE) == slow * MINUTE
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(calendars, instants, amounts, amounts)
 def test_time_adds_up_over_a_split(
     calendar: WorkingCalendar, start: int, first: int, second: int
@@ -85,7 +85,7 @@ def test_time_adds_up_over_a_split(
     assert 0 <= whole <= end - start
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(calendars, instants, amounts)
 @example(make_calendar(Calendar(name="c", weekly=((),) * 7), ZoneInfo("UTC")), 0, 1)
 def test_adding_and_measuring_are_inverse(
@@ -101,7 +101,7 @@ def test_adding_and_measuring_are_inverse(
         assert calendar.between(start, found - 1) < amount
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(calendars, instants, amounts, amounts)
 def test_a_longer_limit_is_due_no_earlier(
     calendar: WorkingCalendar, start: int, amount: int, more: int
@@ -113,7 +113,7 @@ def test_a_longer_limit_is_due_no_earlier(
         assert start <= earlier <= later
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(calendars, instants, amounts)
 def test_stretches_tile_and_count(calendar: WorkingCalendar, start: int, length: int) -> None:
     """Pieces follow each other, change state, and their open parts are the counted time."""

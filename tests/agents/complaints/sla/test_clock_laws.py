@@ -107,7 +107,7 @@ def arrivals(draw: st.DrawFn) -> list[tuple[dt.datetime, ComplaintEvent]]:
     return sorted(known, key=lambda pair: pair[0])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(histories(), st.randoms(use_true_random=False))
 def test_order_and_duplicates_of_arrival_change_no_clock(
     history: list[ComplaintEvent], chance: random.Random
@@ -118,7 +118,7 @@ def test_order_and_duplicates_of_arrival_change_no_clock(
     assert evaluate(shuffled, PLAN, CONTEXT, UNTIL) == evaluate(history, PLAN, CONTEXT, UNTIL)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(histories())
 def test_segments_tile_a_clock_and_sum_to_what_it_used(history: list[ComplaintEvent]) -> None:
     """Every second of a clock has exactly one reason."""
@@ -135,7 +135,7 @@ def test_segments_tile_a_clock_and_sum_to_what_it_used(history: list[ComplaintEv
         assert used == clock.used_seconds
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(histories())
 def test_no_clock_runs_while_paused_or_closed(history: list[ComplaintEvent]) -> None:
     """Counted stretches lie outside every pause that stops them, and inside the calendar."""
@@ -169,7 +169,7 @@ def test_no_clock_runs_while_paused_or_closed(history: list[ComplaintEvent]) -> 
             )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(histories(changes=False))
 def test_a_longer_limit_breaks_no_more_and_no_earlier(history: list[ComplaintEvent]) -> None:
     """Monotone: what a strict promise keeps, a loose one keeps too."""
@@ -183,7 +183,7 @@ def test_a_longer_limit_breaks_no_more_and_no_earlier(history: list[ComplaintEve
             assert tight.breached_at <= wide.breached_at
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(histories())
 def test_a_breach_is_where_the_limit_is_reached(history: list[ComplaintEvent]) -> None:
     """Breached clocks used their limit, unbreached ones did not; met ones ended before due."""
@@ -199,7 +199,7 @@ def test_a_breach_is_where_the_limit_is_reached(history: list[ComplaintEvent]) -
             assert clock.ended_at < clock.due_at
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrivals())
 def test_what_was_announced_ends_where_the_clocks_stand(
     known: list[tuple[dt.datetime, ComplaintEvent]],
@@ -232,7 +232,7 @@ def test_what_was_announced_ends_where_the_clocks_stand(
     assert recovered >= breached & closed
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrivals(), st.lists(st.tuples(st.integers(0, 13), st.integers(0, HORIZON)), max_size=4))
 def test_whatever_is_withdrawn_an_open_breach_has_an_open_alert(
     known: list[tuple[dt.datetime, ComplaintEvent]], corrections: list[tuple[int, int]]
@@ -266,7 +266,7 @@ def test_whatever_is_withdrawn_an_open_breach_has_an_open_alert(
     assert alarmed == broken or reopened
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrivals(), st.lists(st.integers(0, HORIZON), max_size=8))
 def test_looking_more_often_says_nothing_more(
     known: list[tuple[dt.datetime, ComplaintEvent]], glances: list[int]
@@ -288,7 +288,7 @@ def test_looking_more_often_says_nothing_more(
     ]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, HORIZON), st.integers(0, 4 * 1_440), st.integers(1, 19))
 def test_a_pause_costs_exactly_the_hours_it_covers(begins: int, length: int, limit: int) -> None:
     """The due time moves by the counted time of the pause, over nights, weekends and the change of

@@ -85,7 +85,7 @@ def case(happened: list[tuple[int, Kind, str]]) -> Case:
     return Case(complaint_id="k", context=ComplaintContext(), history=(opened, *events))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(EVENTS, AFTER)
 def test_looking_back_equals_the_replay(happened: list[tuple[int, Kind, str]], until: int) -> None:
     """The same clocks, and the same calls at the same instants."""
@@ -116,7 +116,7 @@ def test_plain_histories_need_no_replay() -> None:
     }  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(EVENTS, st.sampled_from(["vip", "", "gold"])), max_size=4), AFTER)
 def test_policies_judged_together_judge_as_each_alone(
     happened: list[tuple[list[tuple[int, Kind, str]], str]], until: int

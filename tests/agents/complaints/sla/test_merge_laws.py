@@ -31,7 +31,7 @@ def of(name: str, history: list[ComplaintEvent], later: dt.timedelta) -> list[Co
     return merge_history([], moved, LIMIT)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(histories(), histories(), histories(), st.randoms(use_true_random=False))
 def test_merging_complaints_commutes_and_associates(
     one: list[ComplaintEvent],
@@ -52,7 +52,7 @@ def test_merging_complaints_commutes_and_associates(
     assert evaluate(shuffled, PLAN, CONTEXT, UNTIL) == clocks
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(histories(), histories())
 def test_the_earliest_start_holds_after_a_merge(
     one: list[ComplaintEvent], two: list[ComplaintEvent]
@@ -68,7 +68,7 @@ def test_the_earliest_start_holds_after_a_merge(
         )
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(arrivals(), min_size=1, max_size=3))
 def test_the_same_policy_twice_differs_nowhere(
     known: list[list[tuple[dt.datetime, ComplaintEvent]]],

@@ -269,7 +269,7 @@ def test_aliases_that_spell_out_a_huge_file_are_stopped(monkeypatch: pytest.Monk
     assert any("too much" in problem.message for problem in problems)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=200), st.integers(0, len(WHOLE)), st.integers(0, 40))
 def test_no_text_makes_the_reader_fall_over(text: str, where: int, cut: int) -> None:
     """A policy set or problems with a place; never another exception."""

@@ -100,7 +100,7 @@ def counts(spec: Calendar, zone: ZoneInfo, us: int) -> bool:
     )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(examples(), st.integers(1, SPAN))
 def test_every_second_is_counted_as_the_wall_shows_it(
     example: tuple[Calendar, ZoneInfo, int], length: int
