@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from deploy.kafka import KafkaUnavailable, LocalKafka, remove_topics
 from streams.embedded import EmbeddedServices
 
-# A law holds however busy the machine is: examples have no deadline, and are never drawn too slowly.
+# A law holds however busy the machine is: no example has a deadline or is drawn too slowly.
 settings.register_profile("manyi", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("manyi")
 
