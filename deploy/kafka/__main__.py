@@ -15,14 +15,20 @@ def main() -> int:
     parser.add_argument("--port", type=int, default=0, help="where to listen; default: a free port")
     parser.add_argument("--directory", type=Path, help="keep the data here; default: nowhere")
     parser.add_argument("--brokers", type=int, default=1, help="how many; default: 1")
+    parser.add_argument(
+        "--guarded", action="store_true", help="ask for TLS and a password, as production does"
+    )
     given = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     try:
         with (
-            LocalKafka(given.directory, given.port, brokers=given.brokers) as kafka,
+            LocalKafka(
+                given.directory, given.port, brokers=given.brokers, guarded=given.guarded
+            ) as kafka,
             contextlib.suppress(KeyboardInterrupt),
         ):
-            print(f"KAFKA_BOOTSTRAP_SERVERS={kafka.bootstrap_servers}", flush=True)
+            for name, value in kafka.environment().items():
+                print(f"{name}={value}", flush=True)
             return kafka.wait()
     except KafkaUnavailable as unavailable:
         print(f"error: {unavailable}", file=sys.stderr)

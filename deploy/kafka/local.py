@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Self
 
 from deploy.kafka.fetching import KafkaUnavailable, fetch_libs, missing_tools
-from deploy.kafka.node import LOOPBACK, Node
+from deploy.kafka.guard import Guard
+from deploy.kafka.node import LOOPBACK, Node, free_port
 
 __all__ = ["KafkaUnavailable", "LocalKafka", "missing_tools"]
 
@@ -20,6 +21,7 @@ HEAP = ("-Xmx768m",)
 SMALL_HEAP = ("-Xmx320m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Of each broker where there are several: they share the work, and are started again and again."""
 REPLICAS = 3
+GUARDED = ("SASL_SSL", "SSL")
 LOOK_SECONDS = 0.5
 
 _SETTINGS = {
@@ -46,15 +48,27 @@ class LocalKafka:
     make a KRaft quorum of them all; from three on every topic has three copies and a write needs
     two of them (`min.insync.replicas`), as a production cluster should be set up.
 
+    A `guarded` one asks for TLS and a password at `guarded_servers("SASL_SSL")`, and for TLS and a
+    certificate at `guarded_servers("SSL")`; `guard` has what a client needs. It stays open at
+    `bootstrap_servers` as well.
+
     `bounce`, `end` and `begin` are for tests that want to see what happens then. On Linux a broker
     ends with the *thread* that started it, so start it from the main one.
     """
 
-    def __init__(self, directory: Path | None = None, port: int = 0, *, brokers: int = 1) -> None:
+    def __init__(
+        self,
+        directory: Path | None = None,
+        port: int = 0,
+        *,
+        brokers: int = 1,
+        guarded: bool = False,
+    ) -> None:
         if brokers < 1:
             raise ValueError(f"brokers must be at least 1, not {brokers}")
         self._given = directory
         self._directory = directory or Path(tempfile.mkdtemp(prefix="manyi-kafka-"))
+        self.guard = Guard(self._directory / "guard", LOOPBACK) if guarded else None
         java = HEAP if brokers == 1 else SMALL_HEAP
         self._nodes = {
             number: Node(
@@ -65,11 +79,26 @@ class LocalKafka:
             )
             for number in range(1, brokers + 1)
         }
+        self._guarded_ports = {
+            number: {name: free_port() for name in GUARDED} if guarded else {}
+            for number in self._nodes
+        }
 
     @property
     def bootstrap_servers(self) -> str:
         """The brokers' addresses, as Kafka clients want them."""
         return ",".join(f"{LOOPBACK}:{node.port}" for node in self._nodes.values())
+
+    def guarded_servers(self, protocol: str) -> str:
+        """The brokers' addresses for `SASL_SSL` or `SSL`; KeyError unless guarded."""
+        return ",".join(f"{LOOPBACK}:{ports[protocol]}" for ports in self._guarded_ports.values())
+
+    def environment(self) -> dict[str, str]:
+        """What a client sets to be let in."""
+        if self.guard is None:
+            return {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap_servers}
+        servers = self.guarded_servers("SASL_SSL")
+        return {"KAFKA_BOOTSTRAP_SERVERS": servers, **self.guard.with_password("SCRAM-SHA-512")}
 
     def address(self, number: int) -> str:
         """The address of one broker."""
@@ -89,10 +118,19 @@ class LocalKafka:
         voters = ",".join(
             f"{node.number}@{LOOPBACK}:{node.controller_port}" for node in self._nodes.values()
         )
+        if self.guard:
+            self.guard.prepare()
         with ThreadPoolExecutor() as pool:  # each waits for a Java program
             for done in [
-                pool.submit(node.prepare, cluster_id, voters, self._settings())
-                for node in self._nodes.values()
+                pool.submit(
+                    node.prepare,
+                    cluster_id,
+                    voters,
+                    self._settings(),
+                    listeners=self._guarded_ports[number],
+                    users=self.guard.users() if self.guard else (),
+                )
+                for number, node in self._nodes.items()
             ]:
                 done.result()
         try:
@@ -154,6 +192,7 @@ class LocalKafka:
         return {
             **_SETTINGS,
             **(_SEVERAL if brokers > 1 else {}),
+            **(self.guard.broker() if self.guard else {}),
             "default.replication.factor": str(replicas),
             "offsets.topic.replication.factor": str(replicas),
             "transaction.state.log.replication.factor": str(replicas),

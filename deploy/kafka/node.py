@@ -17,7 +17,7 @@ __all__ = ["LOOPBACK", "Node", "free_port"]
 LOOPBACK = "127.0.0.1"
 FORMAT_SECONDS = 180.0
 START_SECONDS = 180.0
-"""Three seconds on an idle machine; tests run on busy ones, and a broker that fails ends at once."""
+"""Three seconds on an idle machine; tests run on busy ones. A broker that fails ends at once."""
 STOP_SECONDS = 20.0
 """A controlled shutdown takes about a second."""
 SHOWN_LINES = 15
@@ -55,17 +55,29 @@ class Node:
         """What the process ended with; None while it runs, or when it was never started."""
         return None if self._process is None else self._process.poll()
 
-    def prepare(self, cluster_id: str, voters: str, settings: Mapping[str, str]) -> None:
-        """Write the settings, and format the storage the first time."""
+    def prepare(
+        self,
+        cluster_id: str,
+        voters: str,
+        settings: Mapping[str, str],
+        *,
+        listeners: Mapping[str, int],
+        users: Sequence[str] = (),
+    ) -> None:
+        """Write the settings, and format the storage the first time.
+
+        `listeners` are the ports beside the open one, by security protocol; `users` are options of
+        the storage tool.
+        """
         self._directory.mkdir(parents=True, exist_ok=True)
-        listener = f"{LOOPBACK}:{self.port}"
-        controller = f"{LOOPBACK}:{self.controller_port}"
+        ports = {"PLAINTEXT": self.port, **listeners}
+        offered = ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items())
         own = {
             "process.roles": "broker,controller",
             "node.id": str(self.number),
             "controller.quorum.voters": voters,
-            "listeners": f"PLAINTEXT://{listener},CONTROLLER://{controller}",
-            "advertised.listeners": f"PLAINTEXT://{listener}",
+            "listeners": f"{offered},CONTROLLER://{LOOPBACK}:{self.controller_port}",
+            "advertised.listeners": offered,
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self._directory / "data"),
         }
@@ -73,14 +85,14 @@ class Node:
         (self._directory / "server.properties").write_text("".join(lines))
         (self._directory / "log4j2.properties").write_text(_QUIET)
         if not (self._directory / "data" / "meta.properties").exists():
-            self._format(cluster_id)
+            self._format(cluster_id, users)
 
-    def _format(self, cluster_id: str) -> None:
+    def _format(self, cluster_id: str, users: Sequence[str]) -> None:
         done = subprocess.run(
             [
                 *self._java("-Xmx128m"),
                 "kafka.tools.StorageTool",
-                *("format", "-t", cluster_id, "-c", "server.properties"),
+                *("format", "-t", cluster_id, "-c", "server.properties", *users),
             ],
             cwd=self._directory,
             capture_output=True,

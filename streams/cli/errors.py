@@ -4,6 +4,7 @@ Commands raise `UserError` (streams/errors.py); `report` words everything else. 
 with MANYI_DEBUG=1 only, since it helps who writes manyi, not who runs it.
 """
 
+import asyncio
 import os
 import sys
 import traceback
@@ -31,7 +32,10 @@ def as_user_error(error: Exception) -> UserError:
     """Return the error as one the user can act on; what nobody foresaw is called a defect."""
     if isinstance(error, UserError):
         return error
-    if server := _lost_server(error):
+    server = _lost_server(error)
+    if server == "Kafka" and (why := _refusal()):
+        return UserError(*why, ExitCode.UNREACHABLE)
+    if server:
         setting = {"Kafka": "KAFKA_BOOTSTRAP_SERVERS", "Redis": "REDIS_URL"}[server]
         return UserError(
             f"Cannot reach {server}: {_one_line(error)}",
@@ -93,6 +97,17 @@ def _lost_server(error: Exception) -> str | None:
         if server and kind.__name__ in _LOST_SERVER_ERRORS:
             return server
     return None
+
+
+def _refusal() -> tuple[str, str] | None:
+    """What a Kafka that is there objects to; imported here, for `--help` must not wait for it."""
+    from streams.refusals import refusal
+    from streams.settings import load_settings
+
+    try:
+        return asyncio.run(refusal(load_settings()))
+    except (UserError, RuntimeError):  # RuntimeError: a loop runs here, whose log has the reason
+        return None
 
 
 def _one_line(error: Exception) -> str:

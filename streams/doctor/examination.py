@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from streams.doctor import kafka, policy, rules
 from streams.doctor import redis as redis_checks
 from streams.doctor.findings import Finding, broken, unknown
+from streams.refusals import refusal
 from streams.settings import Settings
 from streams.topic_plan import open_admin
 
@@ -43,12 +44,12 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
         async with asyncio.timeout(CONNECT_SECONDS):
             admin = await open_admin(settings.kafka_clients())
     except (KafkaError, OSError, TimeoutError) as error:
-        yield broken(
-            "broker",
+        why, hint = await refusal(settings) or (
             f"{settings.bootstrap_servers} cannot be reached as {settings.security_protocol}: "
             f"{error or 'no answer'}",
             "Start it, or correct KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL",
         )
+        yield broken("broker", why, hint)
         for check in ("topics", "lag", "dead letters", "publishers", policy.CHECK):
             yield unknown(check, "needs the broker")
         return
