@@ -13,6 +13,7 @@ from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from streams.audit import Audit, AuditError, audit, lines
+from streams.cli import options
 from streams.console import wide_console
 from streams.errors import ExitCode, UserError
 from streams.logs import set_up_logging
@@ -76,15 +77,7 @@ def since_of(text: str, now: datetime) -> int | datetime:
         return int(text)
     if ago := _AGO.fullmatch(text):
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is no offset, no ISO 8601 time and nothing like 2h", param_hint="--since"
-        ) from None
-    if at.tzinfo is None:
-        raise click.BadParameter("add the zone, such as Z or +08:00", param_hint="--since")
-    return at
+    return options.instant(text, "--since", ", no offset and nothing like 2h")
 
 
 async def _run(

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 from collections import Counter, deque
-from datetime import datetime
 
 import click
 from rich.table import Table
@@ -12,6 +11,7 @@ from rich.text import Text
 
 from schemas.rejection import DeadLetterHeader
 from streams import dlq
+from streams.cli import options
 from streams.console import wide_console
 from streams.dlq import DeadLetter, Selection
 from streams.errors import ExitCode, UserError
@@ -162,7 +162,7 @@ def _selection(
         reasons=reasons,
         from_offset=low,
         to_offset=high,
-        since=_instant(since),
+        since=None if since is None else options.instant(since, "--since"),
     )
 
 
@@ -175,18 +175,6 @@ def _range(text: str | None) -> tuple[int, int | None]:
     if not dash:
         return int(low), int(low)
     return int(low), int(high) if high else None
-
-
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no ISO 8601 time", param_hint="--since") from None
-    if at.tzinfo is None:
-        raise click.BadParameter("add the zone, such as Z or +08:00", param_hint="--since")
-    return at
 
 
 def _place(text: str) -> tuple[str, int, int]:

@@ -7,6 +7,7 @@ import click
 import orjson
 import uvloop
 
+from streams.cli.options import ALERTS
 from streams.console import wide_console
 from streams.errors import ExitCode
 from streams.importing.files import STDIN
@@ -57,13 +58,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 @click.argument("arguments", nargs=-1, metavar="[CHANNEL] [FILE|-]")
 @click.option("--channel", type=click.Choice(CHANNELS), help="What the records are of.")
 @click.option("--mapping", metavar="NAME|FILE", help="The lines are another system's payloads.")
-@click.option(
-    "--alerts",
-    type=click.Choice(["on", "off"]),
-    default="on",
-    show_default=True,
-    help="Off: a history, whose alerts page nobody.",
-)
+@ALERTS
 @click.option("--dry-run", is_flag=True, help="Check the records; publish nothing.")
 @click.option("--example", is_flag=True, help="Print a record that works, as of now, and end.")
 def command(

@@ -25,6 +25,7 @@ from agents.simulation import (
     start_before,
 )
 from agents.simulation.people import MAX_CUSTOMERS
+from streams.cli import options
 from streams.console import wide_console
 from streams.errors import ExitCode, UserError
 from streams.importing.outgoing import Outgoing
@@ -128,13 +129,7 @@ class Sent:
     show_default=True,
     help="Share of broken and odd records.",
 )
-@click.option(
-    "--alerts",
-    type=click.Choice(["on", "off"]),
-    default="on",
-    show_default=True,
-    help="Off: a history, whose alerts page nobody.",
-)
+@options.ALERTS
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path),
     help="Write JSON lines for `manyi publish` instead of publishing.",
@@ -185,13 +180,7 @@ def _start(text: str | None, speed: float, contacts: float, contacts_per_day: fl
     if text is None:
         now = datetime.now(UTC).replace(microsecond=0)
         return now if speed else start_before(now, contacts, contacts_per_day)
-    try:
-        start_at = datetime.fromisoformat(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no ISO 8601 time", param_hint="--start") from None
-    if start_at.tzinfo is None:
-        raise click.BadParameter("add the zone, such as Z or +08:00", param_hint="--start")
-    return start_at
+    return options.instant(text, "--start")
 
 
 def _bar(console: Console) -> Progress:
