@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+
+from streams.errors import UserError
 
 POLL_MS = 500
 FETCH_RECORDS = 5_000
@@ -22,22 +23,28 @@ STUCK_SECONDS = 20.0
 """Without a record for so long although there should be more: say so."""
 
 
-class UnreadError(KafkaError):  # type: ignore[misc]  # aiokafka ships without types
+class UnreadError(UserError):
     """A partition gives no records although its end was told to be further on."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "Look at the broker (`manyi doctor`), or try again")
 
 
 @asynccontextmanager
 async def open_reader(
-    clients: Mapping[str, Any], client_id: str, fetch_bytes: int = FETCH_BYTES
+    clients: Mapping[str, Any], client_id: str, fetch_wait_ms: int = FETCH_WAIT_MS
 ) -> AsyncIterator[AIOKafkaConsumer]:
-    """A consumer outside of any group; `clients` are settings of Kafka clients."""
+    """A consumer outside of any group; `clients` are settings of Kafka clients.
+
+    Who waits for what is yet to come lets the broker keep a fetch longer.
+    """
     reader = AIOKafkaConsumer(
         **clients,
         client_id=client_id,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
-        max_partition_fetch_bytes=fetch_bytes,
-        fetch_max_wait_ms=FETCH_WAIT_MS,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        fetch_max_wait_ms=fetch_wait_ms,
     )
     await reader.start()
     try:
@@ -66,7 +73,9 @@ async def ends_of(
     say along with records they are fetched from is right everywhere. One wait serves all.
     """
     ends: dict[TopicPartition, int] = await reader.end_offsets(tps)
-    reader.assign(tps)
+    if not ends:
+        return ends
+    reader.assign(tps)  # something must be fetched after it: aiokafka cannot stop just then
     for tp, end in ends.items():
         reader.seek(tp, end)
     try:
@@ -87,6 +96,8 @@ async def read(
     It goes by position, not by the last record seen: a log may end in records that compaction has
     taken away. Nothing at `end` or later comes out, so what was written in one batch comes whole.
     """
+    if begin >= end:
+        return
     reader.assign([tp])
     reader.seek(tp, begin)
     position, quiet_ms = begin, 0

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -25,6 +24,7 @@ from schemas.events import PolicyPublished
 from schemas.policy import PolicySet
 from streams import topics
 from streams.errors import UserError
+from streams.reading import FETCH_WAIT_MS, begin_of, end_of, open_reader, read
 
 log = logging.getLogger(__name__)
 
@@ -32,13 +32,8 @@ MAX_POLICY_BYTES = 512 * 1024
 """A version as JSON, holidays written out. It is copied into every partition's log, and must fit a
 record with room to spare; the example files have 2 to 25 kB."""
 
-POLL_MS = 200
-QUIET_POLLS = 2
-"""Empty polls that end a read: some brokers tell the start of their last batch as the end."""
 FIND_TRIES, FIND_PAUSE_SECONDS = 15, 0.2
 """Brokers tell each other of a new topic within a second or so."""
-READ_SECONDS = 20.0
-"""A topic with some versions is read in well under a second; after this, say that it is not."""
 
 PARTITION = TopicPartition(topics.SLA_POLICIES, 0)
 """One partition, so that there is one order."""
@@ -154,19 +149,10 @@ async def read_published(clients: Mapping[str, Any]) -> Published:
     """Every version that is published now; `clients` is what aiokafka needs to connect."""
     published = Published()
     async with reader(clients) as consumer:
-        started = time.monotonic()
-        end = (await consumer.end_offsets([PARTITION]))[PARTITION]
-        quiet = 0
-        while quiet < QUIET_POLLS:
-            records = (await consumer.getmany(timeout_ms=POLL_MS)).get(PARTITION, ())
+        begin, end = await begin_of(consumer, PARTITION), await end_of(consumer, PARTITION)
+        async for records in read(consumer, PARTITION, begin, end):
             for record in records:
                 published.read(record.value)
-            behind = await consumer.position(PARTITION) < end
-            quiet = 0 if records or behind else quiet + 1
-            if behind and time.monotonic() - started > READ_SECONDS:
-                raise UserError(
-                    f"{topics.SLA_POLICIES} cannot be read to its end ({end})", "Look at the broker"
-                )
     return published
 
 
@@ -183,16 +169,11 @@ async def publish_policy(
 
 
 @asynccontextmanager
-async def reader(clients: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
+async def reader(
+    clients: Mapping[str, Any], fetch_wait_ms: int = FETCH_WAIT_MS
+) -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer of the topic from its beginning, in no group. Raises UserError without a topic."""
-    consumer = AIOKafkaConsumer(
-        **clients,
-        client_id="manyi-policies",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-    )
-    await consumer.start()
-    try:
+    async with open_reader(clients, "manyi-policies", fetch_wait_ms) as consumer:
         # Before anything is assigned: then it knows nothing else. A new topic is told of late.
         for _ in range(FIND_TRIES):
             if topics.SLA_POLICIES in await consumer.topics():
@@ -205,5 +186,3 @@ async def reader(clients: Mapping[str, Any]) -> AsyncIterator[AIOKafkaConsumer]:
             )
         consumer.assign([PARTITION])
         yield consumer
-    finally:
-        await consumer.stop()

@@ -47,10 +47,15 @@ from streams.policies.publishing import (
 )
 from streams.policies.reaching import customers_to_reach
 from streams.policies.watch import PolicyFile
+from streams.reading import ends_of, open_reader
+from streams.topic_plan import partitions_of
 
 log = logging.getLogger(__name__)
 
 BUILT_IN = "built in"
+FOLLOW_MS = 1_000
+"""How long a look at the topic may wait for the next version; one that comes ends the wait."""
+
 _encode = json.Encoder().encode
 
 
@@ -119,10 +124,14 @@ class PolicyService(mode.Service):
             seen = await asyncio.to_thread(self._file.read)
             self._policy = seen.policy or self._policy
         await self._offer(self._policy, before=None)
-        async with reader(self._clients) as consumer:
-            numbers = consumer.partitions_for_topic(topics.CUSTOMER_EVENTS) or ()
-            ends = await consumer.end_offsets(
-                [TopicPartition(topics.CUSTOMER_EVENTS, number) for number in sorted(numbers)]
+        found = await partitions_of(self._clients, topics.CUSTOMER_EVENTS)
+        async with open_reader(self._clients, "manyi-policies") as consumer:
+            ends = await ends_of(
+                consumer,
+                [
+                    TopicPartition(topics.CUSTOMER_EVENTS, n)
+                    for n in found.get(topics.CUSTOMER_EVENTS, ())
+                ],
             )
         empty = [tp for tp, end in ends.items() if end == 0]
         if not empty:
@@ -239,9 +248,9 @@ class PolicyService(mode.Service):
     async def _follow(self) -> None:
         while not self.should_stop:
             try:
-                async with reader(self._clients) as consumer:
+                async with reader(self._clients, FOLLOW_MS) as consumer:
                     while not self.should_stop:
-                        got = await consumer.getmany(timeout_ms=1_000)
+                        got = await consumer.getmany(timeout_ms=FOLLOW_MS)
                         for record in got.get(PARTITION, ()):
                             self.published.read(record.value)
             except (KafkaError, UserError) as error:

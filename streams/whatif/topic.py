@@ -1,7 +1,6 @@
 """The log on Kafka as a history: `customer-events.v1` up to its end, and what production said."""
 
-import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection
 from typing import Any
 
 import msgspec
@@ -13,18 +12,11 @@ from schemas.events import CustomerEvent
 from schemas.policy import PolicySet
 from streams import topics
 from streams.errors import UserError
+from streams.reading import ends_of, open_reader, read
 from streams.settings import Settings
 from streams.topic_plan import partitions_of
 from streams.whatif.histories import Histories
 from streams.whatif.sources import EVENTS_A_STEP, History, Tell, history_of
-
-POLL_MS = 500
-FETCH_RECORDS = 5_000
-QUIET_POLLS = 2
-"""Empty polls that end a read: some brokers tell the start of their last batch as the end."""
-
-STUCK_POLLS = 40
-"""Empty polls before a read that should have more to come gives up (20 s)."""
 
 _decode_event = json.Decoder(CustomerEvent).decode
 _decode_complaint = json.Decoder(Complaint).decode
@@ -37,18 +29,10 @@ async def read_topic(settings: Settings, policy_set: PolicySet, tell: Tell) -> H
     """
     histories = Histories(policy_set, fires=False)
     notes: list[str] = []
-    async with AIOKafkaConsumer(
-        **settings.kafka_clients(),
-        client_id="manyi-whatif",
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        max_partition_fetch_bytes=16 << 20,
-    ) as reader:
-        published: dict[str, Complaint] = {}
+    async with open_reader(settings.kafka_clients(), "manyi-whatif") as reader:
         tps = await _partitions(settings, topics.CUSTOMER_EVENTS)
         said = await _partitions(settings, topics.COMPLAINTS)
-        begin = await reader.beginning_offsets(tps)
-        if any(begin.values()):
+        if any((await reader.beginning_offsets(tps)).values()):
             notes.append("The log no longer reaches back to its beginning: what is older is not in")
         unreadable = 0
         async for record in _read(reader, tps):
@@ -61,16 +45,23 @@ async def read_topic(settings: Settings, policy_set: PolicySet, tell: Tell) -> H
         if unreadable:
             notes.append(f"{unreadable:,} records of the log are no customer events")
         # Read last: effects are out before the rows they follow from.
-        async for record in _read(reader, said):
-            if record.value is not None:
-                complaint = _decode_complaint(record.value)
-                known = published.get(complaint.complaint_id)
-                if known is None or complaint.change_count >= known.change_count:
-                    published[complaint.complaint_id] = complaint
+        published = await _published(_read(reader, said))
     history = history_of(histories, topics.CUSTOMER_EVENTS)
     history.notes += notes
     history.published = published
     return history
+
+
+async def _published(records: AsyncIterator[Any]) -> dict[str, Complaint]:
+    """By id, the version of each complaint with the highest change count."""
+    published: dict[str, Complaint] = {}
+    async for record in records:
+        if record.value is not None:
+            complaint = _decode_complaint(record.value)
+            known = published.get(complaint.complaint_id)
+            if known is None or complaint.change_count >= known.change_count:
+                published[complaint.complaint_id] = complaint
+    return published
 
 
 async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:
@@ -80,27 +71,10 @@ async def _partitions(settings: Settings, topic: str) -> list[TopicPartition]:
     return [TopicPartition(topic, number) for number in numbers]
 
 
-async def _read(reader: AIOKafkaConsumer, tps: Iterable[TopicPartition]) -> AsyncIterator[Any]:
+async def _read(reader: AIOKafkaConsumer, tps: Collection[TopicPartition]) -> AsyncIterator[Any]:
     """Every record of the partitions that was there when it began, one after the other."""
-    began_ms = time.time() * 1_000
+    begins, ends = await reader.beginning_offsets(tps), await ends_of(reader, tps)
     for tp in tps:
-        end = (await reader.end_offsets([tp]))[tp]
-        position = (await reader.beginning_offsets([tp]))[tp]
-        reader.assign([tp])
-        reader.seek(tp, position)
-        empty, done = 0, False
-        while not done and (position < end or empty < QUIET_POLLS):
-            got = await reader.getmany(tp, timeout_ms=POLL_MS, max_records=FETCH_RECORDS)
-            records = got.get(tp, ())
+        async for records in read(reader, tp, begins[tp], ends[tp]):
             for record in records:
-                done = record.offset >= end and record.timestamp > began_ms
-                if done:
-                    break
                 yield record
-            empty = 0 if records else empty + 1
-            position = await reader.position(tp)
-            if empty >= STUCK_POLLS:
-                raise UserError(
-                    f"{tp.topic}/{tp.partition} ends at {position}, {end} was promised",
-                    "Look at the broker, or try again",
-                )

@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from streams.demo import free_port, until_ready, until_settled
 from streams.embedded import EmbeddedServices
 from streams.policy_files import require_policy
 from streams.settings import Settings, load_settings
-from streams.topic_plan import partitions_of
 from streams.views import ViewReader
 from streams.worker import Worker, running
+from tests.topic_records import records_of
 
 
 def settings_for(services: EmbeddedServices, **changes: Any) -> Settings:
@@ -54,31 +54,7 @@ class World:
 
     async def read(self, topic: str) -> list[Any]:
         """Every record on a topic now."""
-        settings = self.worker.settings
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=settings.bootstrap_servers,
-            auto_offset_reset="earliest",
-            max_partition_fetch_bytes=16 << 20,
-        )
-        await consumer.start()
-        try:
-            found = await partitions_of(settings.kafka_clients(), topic)
-            tps = [TopicPartition(topic, number) for number in found.get(topic, ())]
-            consumer.assign(tps)
-            for tp in tps:
-                consumer.seek(tp, 0)
-            records: list[Any] = []
-            ends = await consumer.end_offsets(tps)
-            idle = 0
-            while idle < 2:
-                got = await consumer.getmany(timeout_ms=300)
-                # A loaded broker is slow with 5 MB records: quiet is not yet the end.
-                behind = [tp for tp in tps if await consumer.position(tp) < ends[tp]]
-                idle = 0 if got or behind else idle + 1
-                records += [record for batch in got.values() for record in batch]
-            return records
-        finally:
-            await consumer.stop()
+        return await records_of(self.worker.settings.kafka_clients(), topic)
 
 
 @contextlib.asynccontextmanager

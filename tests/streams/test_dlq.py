@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from agents.intake.dead_letters import dead_letter_headers
 from agents.intake.outcomes import Rejected
@@ -23,6 +23,7 @@ from streams.topics import (
     dead_letters_of,
     topics,
 )
+from tests.topic_records import records_of
 
 pytestmark = pytest.mark.integration
 
@@ -80,18 +81,7 @@ async def letters(kafka: dict[str, Any], **selection: Any) -> list[DeadLetter]:
 
 async def arrived(kafka: dict[str, Any], topic: str, keys: set[bytes]) -> list[Any]:
     """What stands on a topic under these keys."""
-    consumer = AIOKafkaConsumer(**kafka, fetch_max_wait_ms=50)
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(topic, number) for number in range(EMBEDDED_PARTITIONS)]
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        found: list[Any] = []
-        while batch := await consumer.getmany(timeout_ms=500):
-            found += [r for records in batch.values() for r in records if r.key in keys]
-        return found
-    finally:
-        await consumer.stop()
+    return [record for record in await records_of(kafka, topic) if record.key in keys]
 
 
 def a_letter(*headers: tuple[str, bytes], topic: str = CHAT_DLQ, offset: int = 0) -> DeadLetter:

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from agents.simulation import EventClass, SimulatedEvent, simulate
 from streams import topic_plan
@@ -15,6 +14,7 @@ from streams.cli.simulate import Wish, command, due_seconds
 from streams.embedded import EmbeddedServices
 from streams.errors import ExitCode
 from streams.topics import EMBEDDED_PARTITIONS, INTAKE_TOPICS, topics
+from tests.topic_records import records_of
 
 START = "2026-03-02T08:00+08:00"
 
@@ -91,22 +91,7 @@ def at_embedded(embedded: EmbeddedServices, monkeypatch: pytest.MonkeyPatch) -> 
 
 async def standing(bootstrap_servers: str) -> int:
     """How many records stand on the intake topics."""
-    partitions = [
-        TopicPartition(topic, number)
-        for topic in INTAKE_TOPICS
-        for number in range(EMBEDDED_PARTITIONS)
-    ]
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, fetch_max_wait_ms=50)
-    await consumer.start()
-    try:
-        consumer.assign(partitions)
-        await consumer.seek_to_beginning(*partitions)
-        count = 0
-        while batch := await consumer.getmany(timeout_ms=500):
-            count += sum(len(records) for records in batch.values())
-        return count
-    finally:
-        await consumer.stop()
+    return len(await records_of({"bootstrap_servers": bootstrap_servers}, *INTAKE_TOPICS))
 
 
 @pytest.mark.integration
