@@ -4,7 +4,9 @@ Neither ever deletes, shrinks or reconfigures: those are decisions of the people
 broker, so a plan says what differs, why it matters and which command mends it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+import time
+from collections.abc import Iterable, Mapping, Sequence, Set
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +25,10 @@ from streams.topics import (
 
 BROKER_DEFAULT_REPLICATION = -1
 """Ask the broker for its own `default.replication.factor` (KIP-464)."""
+
+SHOWN_SECONDS = 30.0
+"""A broker that is busy lists a topic a moment after it has acknowledged its creation."""
+LOOK_AGAIN_SECONDS = 0.1
 
 HOLDING_STATE = frozenset((*INTAKE_TOPICS, INTAKE_CHANGELOG, CUSTOMER_EVENTS, CUSTOMERS_CHANGELOG))
 """Topics whose number of partitions decides where state is; elsewhere another number does no harm.
@@ -78,7 +84,7 @@ async def apply(
     replication: int = BROKER_DEFAULT_REPLICATION,
 ) -> list[TopicFit]:
     """Create what is missing and return the plan as it stands afterwards; differing topics are
-    left alone.
+    left alone. What was created can be used: the broker lists it.
 
     A topic that somebody else creates at the same time counts as present. `replication` -1 leaves
     the factor to the broker; from 3 on, `min.insync.replicas=2` is set, so that an acknowledged
@@ -89,15 +95,30 @@ async def apply(
     if not missing:
         return before
     errors = await _create(admin, missing, replication)
-    after = {line.topic.name: line for line in await plan(admin, table)}
+    created = {entry.name for entry in missing if entry.name not in errors}
+    after = await _plan_with(admin, table, created)
     for entry in missing:
         line = after[entry.name]
         if entry.name in errors:
             after[entry.name] = TopicFit(topic=entry, fit=Fit.FAILED, error=errors[entry.name])
         elif line.fit is not Fit.DIFFERS:
-            # A broker may list a new topic a moment later; the answer to create is the proof.
             after[entry.name] = TopicFit(topic=entry, fit=Fit.CREATED, untold=line.untold)
     return [after[line.name] for line in table]
+
+
+async def _plan_with(
+    admin: AIOKafkaAdminClient, table: Sequence[Topic], created: Set[str]
+) -> dict[str, TopicFit]:
+    """The plan by topic, as soon as the broker lists what it has created; without, after a while:
+    its answer is the proof that they exist.
+    """
+    give_up = time.monotonic() + SHOWN_SECONDS
+    while True:
+        lines = {line.topic.name: line for line in await plan(admin, table)}
+        shown = all(lines[name].fit is not Fit.MISSING for name in created)
+        if shown or time.monotonic() > give_up:
+            return lines
+        await asyncio.sleep(LOOK_AGAIN_SECONDS)
 
 
 async def _create(

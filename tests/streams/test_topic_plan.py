@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -47,6 +48,21 @@ async def test_missing_topics_are_planned_created_and_then_fit(
     assert [line.fit for line in await topic_plan.plan(admin, own)] == [Fit.MISSING, Fit.MISSING]
     assert [line.fit for line in await topic_plan.apply(admin, own, 1)] == [Fit.CREATED] * 2
     assert [line.fit for line in await topic_plan.apply(admin, own, 1)] == [Fit.FITS] * 2
+
+
+async def test_what_was_created_is_listed_when_apply_returns(
+    admin: AIOKafkaAdminClient, own: list[Topic], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A busy Apache Kafka lists new topics late; a worker that looked too soon would not start."""
+    proper, looks, names = admin.describe_topics, count(1), {line.name for line in own}
+
+    async def describe_topics() -> Any:
+        unlisted = names if next(looks) in (2, 3) else set()
+        return [topic for topic in await proper() if topic["topic"] not in unlisted]
+
+    monkeypatch.setattr(admin, "describe_topics", describe_topics)
+    assert {line.fit for line in await topic_plan.apply(admin, own, 1)} == {Fit.CREATED}
+    assert {line.fit for line in await topic_plan.plan(admin, own)} == {Fit.FITS}
 
 
 async def test_planning_creates_nothing(admin: AIOKafkaAdminClient, own: list[Topic]) -> None:
