@@ -131,31 +131,27 @@ class Site:
         return web.Response(body=document(), content_type="application/json", charset="utf-8")
 
     async def _page(self, request: web.Request) -> web.StreamResponse:
-        language = language_of(
-            request.query.get("lang"), request.headers.get("Accept-Language", "")
-        )
-        theme = request.query.get("theme", "")
-        html = self.wallboard.page(
-            await self.feed.current(), language, theme if theme in THEMES else ""
-        )
-        headers = PAGE_HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
-        return web.Response(text=html, content_type="text/html", headers=headers)
+        board = await self.feed.current()
+        return _html(request, lambda language, theme: self.wallboard.page(board, language, theme))
 
     async def _complaint(self, request: web.Request) -> web.StreamResponse:
         """A complaint explained, for people; the same as data is `/v1/complaints/{id}/clocks`."""
-        language = language_of(
-            request.query.get("lang"), request.headers.get("Accept-Language", "")
-        )
-        theme = request.query.get("theme", "")
         complaint_id = request.match_info["complaint_id"]
         found = await self.api.explained(complaint_id)
         card = await self.services.reader.complaint(complaint_id)
-        html = render(found, card, language, theme if theme in THEMES else "")
-        headers = PAGE_HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
-        return web.Response(text=html, content_type="text/html", headers=headers)
+        return _html(request, lambda language, theme: render(found, card, language, theme))
 
     async def _close(self, app: web.Application) -> None:
         await self.feed.close()
+
+
+def _html(request: web.Request, page: Callable[[str, str], str]) -> web.Response:
+    """A page in the language and the theme (empty: the system's) that are asked for."""
+    language = language_of(request.query.get("lang"), request.headers.get("Accept-Language", ""))
+    theme = request.query.get("theme", "")
+    headers = PAGE_HEADERS | {"Content-Language": language, "Vary": "Accept-Language"}
+    text = page(language, theme if theme in THEMES else "")
+    return web.Response(text=text, content_type="text/html", headers=headers)
 
 
 @web.middleware
