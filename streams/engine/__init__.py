@@ -34,11 +34,14 @@ from streams.engine.observer import EngineObserver, LaneListener
 from streams.engine.partitioning import partition_of
 from streams.engine.progress import Progress
 from streams.engine.rocks import require_rocksdb
+from streams.engine.rounds import Asked, Rounds
 from streams.engine.settings import EngineSettings
 from streams.engine.stage import BatchChannel, SourceRecord, Stage, Table
 from streams.engine.wakeups import Wakeups
+from streams.engine.writer import Rows
 
 __all__ = [
+    "Asked",
     "BatchAbandonedError",
     "BatchChannel",
     "ChangelogStalledError",
@@ -54,7 +57,9 @@ __all__ = [
     "Progress",
     "RecordBatch",
     "RecordTooLargeError",
+    "Rounds",
     "RowTooLargeError",
+    "Rows",
     "RowsMissingError",
     "SourceRecord",
     "SourceRewoundError",

@@ -11,6 +11,9 @@ paused and does not know yet. Nothing fences that, so:
 
 Every batch says how many live rows its lane has with it. A complete restore that ends with the
 same batch must find as many, or the changelog has lost some: it was cut, or given a retention.
+
+Lanes that write at the same time share a record batch. Kafka appends it whole or not at all, so
+the state of each is still that of a whole source batch.
 """
 
 import asyncio
@@ -19,15 +22,17 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from streams.engine.changes import Change, together
 from streams.engine.clients import TopicPartition
 from streams.engine.envelope import applied_of, is_deleted
 from streams.engine.errors import ChangelogStalledError, RowsMissingError
 from streams.engine.kept import KeptStores
 from streams.engine.observer import EngineObserver
-from streams.engine.rows import ROWS_HEADER, LaneRows
+from streams.engine.rounds import Asked, Rounds
+from streams.engine.rows import LaneRows
 from streams.engine.settings import EngineSettings
 from streams.engine.shelves import Shelves, UntrustedStoreError
-from streams.engine.writer import Writer
+from streams.engine.writer import Rows, Writer
 
 __all__ = ["Changelog"]
 
@@ -60,6 +65,7 @@ class Changelog:
         """Nobody else has written here since we own it."""
         self._foreign: list[tuple[int, int]] = []  # ranges somebody else wrote, not looked at yet
         self._writing = asyncio.Lock()  # the broker takes one batch per partition at a time anyway
+        self._rounds = Rounds(self._write_together)
         self._settings = settings
         self._writer = writer
         self._reader_of = reader_of
@@ -138,28 +144,41 @@ class Changelog:
         sealed: Mapping[bytes, bytes],
         decoded: Mapping[bytes, Any],
     ) -> None:
-        """Append the rows of one source batch as one record batch, then swap them in."""
-        if not sealed:
-            return
-        async with self._writing:
-            rows = self.lanes[scope]
-            await self._append(
-                ((scope + key, row) for key, row in sealed.items()) if scope else sealed.items(),
-                [(ROWS_HEADER, b"%d" % rows.count_with(sealed))],
-            )
-            mark = self._stores.mark_after(scope, sealed, self.read_to, clean=self.clean)
-            rows.apply(sealed, decoded, int(time.time() * 1000), mark)
+        """Append the rows of one source batch, whole or not at all, then swap them in."""
+        if sealed:
+            await self._rounds.ask(Change(scope, sealed, decoded))
 
-    async def _append(
-        self,
-        pairs: Iterable[tuple[bytes, bytes | None]],
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> None:
-        """Append under the lock and note what lies between our last batch and this one."""
+    async def _write_together(self, asked: Sequence[Asked[Change, None]]) -> None:
+        """Write for several lanes; one that was let go meanwhile is not written for."""
+        for part in together(asked, self._settings.changelog_soft_bytes):
+            async with self._writing:
+                if waiting := [each for each in part if each.is_waiting]:
+                    await self._write(waiting)
+
+    async def _write(self, asked: Sequence[Asked[Change, None]]) -> None:
+        changes = [each.item for each in asked]
+        end = await self._append(
+            *(change.rows(self.lanes[change.scope].count_with(change.sealed)) for change in changes)
+        )
+        now_ms = int(time.time() * 1000)
+        end -= sum(len(change.sealed) for change in changes)
+        for each, (scope, sealed, decoded) in zip(asked, changes, strict=True):
+            end += len(sealed)
+            if each.is_waiting:
+                mark = self._stores.mark_after(scope, sealed, end, clean=self.clean)
+                self.lanes[scope].apply(sealed, decoded, now_ms, mark)
+                each.answer(None)
+
+    async def _append(self, *parts: Rows) -> int:
+        """Append under the lock and note what lies between our last batch and this one.
+
+        Returns the offset behind it.
+        """
         tp = self.tp
-        base, count = await self._writer.log_rows(tp.topic, tp.partition, pairs, headers)
+        base, count = await self._writer.log_rows(tp.topic, tp.partition, *parts)
         self._note_foreign(base)
         self.read_to = base + count
+        return self.read_to
 
     def _note_foreign(self, until: int) -> None:
         if until > self.read_to:
@@ -213,12 +232,12 @@ class Changelog:
             if (rows := self.lanes.get(scope)) is None or (row := rows.sealed.get(key)) is None:
                 continue
             if size + len(row) > self._settings.changelog_soft_bytes and chunk:
-                await self._append(chunk)
+                await self._append(Rows(chunk))
                 chunk, size = [], 0
             chunk.append((scope + key, row))
             size += len(row) + len(key)
         if chunk:
-            await self._append(chunk)
+            await self._append(Rows(chunk))
 
     async def _drop_deleted(self) -> None:
         before_ms = int((time.time() - self._settings.deleted_row_seconds) * 1000)
@@ -227,7 +246,7 @@ class Changelog:
                 continue
             async with self._writing:
                 keys = [key for key in keys if key in rows.deleted_at_ms]
-                await self._append((scope + key, None) for key in keys)
+                await self._append(Rows((scope + key, None) for key in keys))
                 for key in keys:
                     rows.forget(key)
                 self._stores.flush(scope)

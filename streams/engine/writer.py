@@ -2,15 +2,26 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
 
 from streams.engine.batch import Effect
 from streams.engine.errors import ConfigurationError, RowTooLargeError
 from streams.engine.lease import Lease
 from streams.engine.partitioning import Partitioner
+from streams.engine.rounds import Asked, Rounds
 from streams.engine.settings import EngineSettings
 
-__all__ = ["Writer"]
+__all__ = ["Rows", "Writer"]
+
+_Answers = list["asyncio.Future[Any]"]
+
+
+class Rows(NamedTuple):
+    """Keys and values of one lane for a changelog, `headers` for the first of them."""
+
+    pairs: Iterable[tuple[bytes, bytes | None]]
+    headers: Sequence[tuple[str, bytes]] = ()
 
 
 class Writer:
@@ -25,21 +36,43 @@ class Writer:
         self._partitions = dict(partitions)
         self._partition_of = Partitioner()
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
+        self._rounds: dict[tuple[str, int], Rounds[Sequence[Effect], _Answers]] = {}
 
     async def publish(self, effects: Sequence[Effect], default_partition: int = 0) -> None:
         """Send effects, in order per topic and partition; returns when all are acknowledged.
 
-        Records without key and partition go to `default_partition` (modulo what the topic has).
-        Raises the producer's error when any of them was not acknowledged.
+        What several lanes publish to a partition at the same time shares record batches. Records
+        without key and partition go to `default_partition` (modulo what the topic has). Raises the
+        producer's error when any of them was not acknowledged.
         """
         if not effects:
             return
         await self._learn_partitions({effect.topic for effect in effects})
+        groups = self._by_partition(effects, default_partition)
+        handed_over = await asyncio.gather(
+            *(self._rounds_of(place).ask(group) for place, group in groups.items()),
+        )
+        await _all_acknowledged(list(chain.from_iterable(handed_over)))
+
+    def _rounds_of(self, place: tuple[str, int]) -> Rounds[Sequence[Effect], _Answers]:
+        rounds = self._rounds.get(place)
+        if rounds is None:
+
+            async def hand_over(asked: Sequence[Asked[Sequence[Effect], _Answers]]) -> None:
+                await self._hand_over(asked, *place)
+
+            rounds = self._rounds[place] = Rounds(hand_over)
+        return rounds
+
+    async def _hand_over(
+        self, asked: Sequence[Asked[Sequence[Effect], _Answers]], topic: str, partition: int
+    ) -> None:
+        """Give the effects of several lanes to the producer; each waits for all of its batches."""
         self._lease.check()
-        answers = []
-        for (topic, partition), group in self._by_partition(effects, default_partition).items():
-            answers += [await self._send(batch, topic, partition) for batch in self._batches(group)]
-        await _all_acknowledged(answers)
+        effects = chain.from_iterable(each.item for each in asked)
+        answers = [await self._send(batch, topic, partition) for batch in self._batches(effects)]
+        for each in asked:
+            each.answer(answers)
 
     async def _send(self, batch: Any, topic: str, partition: int) -> "asyncio.Future[Any]":
         """Hand a batch to the producer; returns the future of its acknowledgement.
@@ -58,27 +91,15 @@ class Writer:
             )
             return answer
 
-    async def log_rows(
-        self,
-        topic: str,
-        partition: int,
-        rows: Iterable[tuple[bytes, bytes | None]],
-        headers: Sequence[tuple[str, bytes]] = (),
-    ) -> tuple[int, int]:
-        """Append rows as one record batch, `headers` on its first record.
+    async def log_rows(self, topic: str, partition: int, *parts: Rows) -> tuple[int, int]:
+        """Append rows as one record batch.
 
         Returns (base offset, number of rows). Raises `RowTooLargeError` when they do not fit.
         """
         self._lease.check()
         limit = self._settings.changelog_batch_bytes
         batch = self._producer.create_batch()
-        append, marked, plain = batch.append, list(headers), list[tuple[str, bytes]]()
-        fits = True
-        for key, value in rows:
-            fits = append(key=key, value=value, timestamp=None, headers=marked) is not None
-            if not fits:
-                break
-            marked = plain
+        fits = all(_append(batch, part) for part in parts)
         if not fits or batch.size() > limit:
             raise RowTooLargeError(
                 f"rows for {topic} do not fit into one record batch of {limit} bytes"
@@ -127,9 +148,22 @@ class Writer:
                 self._partitions[topic] = len(found)
 
 
-async def _all_acknowledged(answers: Sequence["asyncio.Future[Any]"]) -> None:
-    """Wait for every answer, then raise the first error: none may be left unobserved."""
-    results = await asyncio.gather(*answers, return_exceptions=True)
-    for result in results:
-        if isinstance(result, BaseException):
-            raise result
+def _append(batch: Any, rows: Rows) -> bool:
+    """Add rows to a record batch; False when it is full."""
+    append, marked, plain = batch.append, list(rows.headers), list[tuple[str, bytes]]()
+    for key, value in rows.pairs:
+        if append(key=key, value=value, timestamp=None, headers=marked) is None:
+            return False
+        marked = plain
+    return True
+
+
+async def _all_acknowledged(answers: _Answers) -> None:
+    """Wait for every answer, then raise the first error: none may be left unobserved.
+
+    Others wait for the same answers, so giving up waiting must not cancel them.
+    """
+    await asyncio.wait(answers)
+    errors = [error for answer in answers if (error := answer.exception()) is not None]
+    if errors:
+        raise errors[0]

@@ -117,14 +117,14 @@ class IdentityIndex:
         )
         return Identified(epoch, [next(found) if handles else _NOBODY for handles in handle_sets])
 
-    async def confirm(self, epoch: int, through: Origin) -> bool:
-        """Say that the links of a partition's records, up to `through`, are on Kafka.
+    async def confirm(self, epoch: int, through: Sequence[Origin]) -> bool:
+        """Say that the links of the records of some partitions, up to these, are on Kafka.
 
         False where the index that gave them is not in force any more: what comes after it may not
-        have these links, so the batch must be asked again.
+        have these links, so the batches must be asked again.
         """
-        place = f"{through.topic}/{through.partition}"
-        args = (self._prefix, epoch, place, through.offset)
+        places = [part for at in through for part in (f"{at.topic}/{at.partition}", at.offset)]
+        args = (self._prefix, epoch, *places)
         return bool(await self._patiently(lambda: scripts.CONFIRM.run(self._client, [], *args)))
 
     async def customer_of(self, handle: str) -> str | None:

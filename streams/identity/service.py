@@ -7,7 +7,7 @@ import mode
 from redis.asyncio import Redis
 
 from streams import topics
-from streams.engine import Engine
+from streams.engine import Engine, Rows
 from streams.identity.index import IdentityIndex
 from streams.identity.links import FENCE_KEY, read_links
 from streams.identity.observer import IdentityObserver
@@ -56,8 +56,8 @@ class IdentityService(mode.Service):
 
     async def _append_fence(self) -> int:
         """Append the record whose place numbers the new epoch; the first one is 1."""
-        rows: list[tuple[bytes, bytes | None]] = [(FENCE_KEY, None)]
-        offset, _ = await self._engine().writer.log_rows(topics.IDENTITY_LINKS, 0, rows)
+        fence = Rows([(FENCE_KEY, None)])
+        offset, _ = await self._engine().writer.log_rows(topics.IDENTITY_LINKS, 0, fence)
         return offset + 1
 
     def _read(self, keep: Keep) -> AsyncIterator[list[Link]]:

@@ -1,9 +1,11 @@
 """Intake: channel records and commands become customer events, or dead letters with their reason.
 
-Everything is decided by pure functions (`agents.intake`); one question is asked outside, once per
-batch: who the customers are (`identities.py`).
+Everything is decided by pure functions (`agents.intake`); one question is asked outside: who the
+customers are (`identities.py`). While it waits for the answer, batches of other lanes are taken in,
+and are asked about together.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterable
 
@@ -20,11 +22,15 @@ from schemas.events import CustomerEvent
 from schemas.interaction import Origin
 from streams import topics
 from streams.engine import RecordBatch, SourceRecord
-from streams.pipeline.identities import Identities, identify
+from streams.pipeline.identities import Identities, Registry
 from streams.pipeline.observer import PipelineObserver
 from streams.pipeline.tables import INTAKE, ONLY
-from streams.pipeline.turn import Turn
+from streams.pipeline.turn import Room, Turn
 from streams.pipeline.views import LiveViews
+
+RECORDS_AT_ONCE = 20_000
+"""Records of all lanes that are taken in and wait to be identified, at some 3 kB each; more wait
+for their turn. A lane has one batch here at most."""
 
 REJECT_REASONS = 40
 """Reasons counted per source partition; they come from an enum, so this is only a guard."""
@@ -45,16 +51,25 @@ class IntakePipeline:
         views: LiveViews,
         observer: PipelineObserver | None = None,
     ) -> None:
-        self.identity = identity
+        self.registry = Registry(identity)
         self.settings = settings
         self.views = views
         self.observer = observer or PipelineObserver()
+        self._room = Room(RECORDS_AT_ONCE)
 
     async def run(self, batches: AsyncIterable[RecordBatch]) -> None:
-        """The Faust agent: fold every batch it is handed."""
-        async for batch in batches:
+        """The Faust agent: fold the batches it is handed, those of several lanes at a time."""
+        async with asyncio.TaskGroup() as folds:
+            async for batch in batches:
+                await self._room.take(len(batch.records))
+                folds.create_task(self._fold_in_room(batch))
+
+    async def _fold_in_room(self, batch: RecordBatch) -> None:
+        try:
             with batch:
                 await self.fold(batch)
+        finally:
+            self._room.give(len(batch.records))
 
     async def fold(self, batch: RecordBatch) -> None:
         """Fold one batch: ask who the customers are, publish their events, count."""
@@ -65,7 +80,7 @@ class IntakePipeline:
             if turn.is_over:
                 await turn.pass_on()
         named = [o for o in outcomes if isinstance(o, Accepted | AcceptedCommand)]
-        found = iter(await identify(self.identity, batch, named))
+        found = iter(await self.registry.identify(batch, named))
         counter = _Counter(batch)
         for record, outcome in zip(batch.records, outcomes, strict=True):
             counter.count(outcome)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, repeat
 from typing import Any
 
 import msgspec
@@ -76,10 +77,20 @@ class Log:
         headers: Sequence[tuple[str, bytes]] = (),
     ) -> int:
         """Append one record batch, headers on its first record; returns its base offset."""
+        marks = chain([headers], repeat(()))
+        return self.append_each(
+            (key, value, mark) for (key, value), mark in zip(pairs, marks, strict=False)
+        )
+
+    def append_each(
+        self,
+        records: Iterable[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes]]]],
+    ) -> int:
+        """Append one record batch, each record with its headers; returns its base offset."""
         base = self.end
-        for key, value in pairs:
+        for key, value, headers in records:
             self.records.append(Record(self.end, key, value, headers))
-            self.end, headers = self.end + 1, ()
+            self.end += 1
         return base
 
 
@@ -177,13 +188,16 @@ class Ack:
 
 
 class Producer:
-    """Appends batches to logs by (topic, partition); `fail` makes the next answers errors."""
+    """Appends batches to logs by (topic, partition); `fail` makes the next answers errors, and
+    `hold` keeps answers back until it is set."""
 
     def __init__(self) -> None:
         self.logs: dict[tuple[str, int], Log] = {}
         self.sent: list[tuple[str, int, Batch]] = []
         self.fail: Exception | None = None
+        self.hold: asyncio.Event | None = None
         self.partitions: dict[str, int] = {}
+        self.has_sent = asyncio.Event()
 
     def create_batch(self) -> Batch:
         """A fresh builder."""
@@ -202,7 +216,15 @@ class Producer:
             answer.set_exception(self.fail)
             return answer
         self.sent.append((topic, partition, batch))
+        self.has_sent.set()
         log = self.logs.setdefault((topic, partition), Log())
-        headers = batch.records[0][2]
-        answer.set_result(Ack(log.append(((k, v) for k, v, _ in batch.records), headers)))
-        return answer
+        ack = Ack(log.append_each(batch.records))
+        if self.hold is None:
+            answer.set_result(ack)
+            return answer
+        return asyncio.ensure_future(_after(self.hold, ack))
+
+
+async def _after(hold: asyncio.Event, ack: Ack) -> Ack:
+    await hold.wait()
+    return ack

@@ -216,3 +216,50 @@ async def test_an_unexpected_key_is_ignored() -> None:
     worker.log.end = 1
     await worker.changelog.restore()
     assert worker.counts(SCOPE_A) == {}
+
+
+async def test_lanes_that_write_at_the_same_time_share_a_record_batch() -> None:
+    """The batch holds the rows of each with its own count, and a restore finds both states."""
+    producer = Producer()
+    worker = Worker(producer, SCOPE_A, SCOPE_B)
+    await asyncio.gather(
+        worker.write(3, "a", "b", scope=SCOPE_A), worker.write(7, "a", scope=SCOPE_B)
+    )
+    assert [batch.record_count() for _, _, batch in producer.sent] == [3]
+    assert [record.headers for record in worker.log.records] == [
+        [("rows", b"2")],
+        [],
+        [("rows", b"1")],
+    ]
+    assert worker.counts(SCOPE_A) == {"a": 3, "b": 3}
+    other = Worker(producer, SCOPE_A, SCOPE_B)
+    await other.changelog.restore()
+    assert (other.counts(SCOPE_A), other.rows(SCOPE_A).applied) == ({"a": 3, "b": 3}, 3)
+    assert (other.counts(SCOPE_B), other.rows(SCOPE_B).applied) == ({"a": 7}, 7)
+    assert other.rows(SCOPE_A).missing() == other.rows(SCOPE_B).missing() == 0
+
+
+async def test_lanes_share_a_record_batch_only_as_far_as_they_fit() -> None:
+    """What is too much for one batch goes in several, each lane whole in one of them."""
+    producer = Producer()
+    worker = Worker(producer, SCOPE_A, SCOPE_B, changelog_soft_bytes=60)
+    await asyncio.gather(
+        worker.write(3, "a", "b", scope=SCOPE_A), worker.write(7, "a", "b", scope=SCOPE_B)
+    )
+    assert [batch.record_count() for _, _, batch in producer.sent] == [2, 2]
+
+
+async def test_a_lane_that_was_let_go_is_not_written_for() -> None:
+    """It waited for its turn when its partition went away: nothing of it reaches the log."""
+    producer = Producer()
+    producer.hold = asyncio.Event()
+    worker = Worker(producer, SCOPE_A, SCOPE_B)
+    first = asyncio.create_task(worker.write(3, "a", scope=SCOPE_A))
+    await producer.has_sent.wait()
+    second = asyncio.create_task(worker.write(7, "a", scope=SCOPE_B))
+    await asyncio.sleep(0)
+    second.cancel()
+    producer.hold.set()
+    await first
+    assert len(worker.log.records) == 1
+    assert worker.rows(SCOPE_B).applied == -1

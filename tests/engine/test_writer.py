@@ -1,11 +1,13 @@
 """Publishing: order, batch sizes and what happens when the broker says no."""
 
+import asyncio
+
 import pytest
 
 from streams.engine import ConfigurationError, EngineSettings, RowTooLargeError, partition_of
 from streams.engine.batch import Effect
 from streams.engine.lease import Lease
-from streams.engine.writer import Writer
+from streams.engine.writer import Rows, Writer
 from tests.engine.fakes import Producer
 
 
@@ -83,8 +85,42 @@ async def test_rows_are_one_record_batch_or_nothing() -> None:
     writer = writer_on(
         producer, changelog_batch_bytes=300, changelog_soft_bytes=300, max_record_bytes=300
     )
-    assert await writer.log_rows("log", 0, [(b"a", b"1"), (b"b", b"2")]) == (0, 2)
-    assert await writer.log_rows("log", 0, [(b"c", b"3")]) == (2, 1)
+    assert await writer.log_rows("log", 0, Rows([(b"a", b"1"), (b"b", b"2")])) == (0, 2)
+    assert await writer.log_rows("log", 0, Rows([(b"c", b"3")])) == (2, 1)
     with pytest.raises(RowTooLargeError):
-        await writer.log_rows("log", 0, [(b"a", b"x" * 100)] * 4)
+        await writer.log_rows("log", 0, Rows([(b"a", b"x" * 100)] * 4))
     assert len(producer.sent) == 2
+
+
+async def test_lanes_that_publish_at_the_same_time_share_record_batches() -> None:
+    """One batch per partition for all of them, each lane's effects in its order."""
+    producer = Producer()
+    writer = writer_on(producer)
+    lanes = [
+        [Effect("out", 1, b"k", b"%d" % (10 * lane + n), ()) for n in (0, 1)] for lane in (1, 2)
+    ]
+    await asyncio.gather(*(writer.publish(effects) for effects in lanes))
+    assert [batch.record_count() for _, _, batch in producer.sent] == [4]
+    assert [record.value for record in producer.logs["out", 1].records] == [
+        b"10",
+        b"11",
+        b"20",
+        b"21",
+    ]
+
+
+async def test_giving_up_waiting_does_not_take_the_answer_from_others() -> None:
+    """Of two lanes in one record batch one is let go: the other is still told."""
+    producer = Producer()
+    producer.hold = asyncio.Event()
+    writer = writer_on(producer)
+    gone, stays = (
+        asyncio.create_task(writer.publish([Effect("out", 1, b"k", value, ())]))
+        for value in (b"a", b"b")
+    )
+    await producer.has_sent.wait()
+    gone.cancel()
+    await asyncio.sleep(0)
+    producer.hold.set()
+    await stays
+    assert gone.cancelled()

@@ -13,6 +13,7 @@ from streams.engine.changelog import Changelog
 from streams.engine.lane import Lane
 from streams.engine.offsets import Offsets
 from streams.engine.rows import LaneRows, LoggedRow
+from streams.engine.writer import Rows
 from streams.identity import IdentityIndex, scripts
 from tests.simulation.group import Group
 from tests.simulation.oracle import Durable
@@ -62,7 +63,7 @@ def _swap_first(patch: Callable[[type, str, Any], None]) -> None:
 
     async def append_in_turn(self: Changelog, scope: bytes, sealed: Any) -> None:
         async with self._writing:
-            await self._append((scope + key, row) for key, row in sealed.items())
+            await self._append(Rows((scope + key, row) for key, row in sealed.items()))
 
     patch(Changelog, "_append_in_turn", append_in_turn)
     patch(Changelog, "write", write)

@@ -101,11 +101,12 @@ class RedisServer:
         return None if complete is None or complete[1] != self.run else complete[0]
 
     def _confirm(self, _keys: Sequence[str], args: Sequence[Any], now: float) -> int:
-        _, epoch, place, offset = args
+        _, epoch, *through = args
         if self._epoch((), (), now) != int(epoch):
             return 0
         published = self.index.published
-        published[place] = max(published.get(place, -1), int(offset))
+        for place, offset in zip(through[::2], through[1::2], strict=True):
+            published[place] = max(published.get(place, -1), int(offset))
         return 1
 
     def _begin(self, _keys: Sequence[str], args: Sequence[Any], now: float) -> str:

@@ -42,7 +42,7 @@ async def answers(
     """Ask, and let the links be published."""
     epoch, found = await index.resolve(sets, places)
     if places:
-        assert await index.confirm(epoch, places[-1])
+        assert await index.confirm(epoch, places[-1:])
     return found
 
 
@@ -69,7 +69,6 @@ handle_sets = st.lists(
 
 @settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sets=handle_sets, cut=st.integers(0, 25))
@@ -86,7 +85,6 @@ async def test_the_index_decides_like_the_rules(
 
 @settings(
     max_examples=30,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(sets=handle_sets)
@@ -111,7 +109,7 @@ async def test_a_link_is_reported_until_it_is_published(client: Redis) -> None:
     assert first.links == tuple(handles)
     assert second == Resolution(first.customer_id, links=("phone:+49301",))
     assert third == Resolution(first.customer_id)
-    assert await index.confirm(epoch, origins(1)[0])
+    assert await index.confirm(epoch, origins(1))
     _, (later,) = await index.resolve([handles], elsewhere[:1])
     assert later == Resolution(first.customer_id)
 
@@ -122,10 +120,10 @@ async def test_what_is_published_of_another_partition_says_nothing(client: Redis
     made = Origin("interactions.chat.v1", 1, 5)
     epoch, _ = await index.resolve([["chat:s:1"]], [made])
     for other in (Origin(made.topic, 0, 9), Origin(made.topic, 1, 4), Origin("x", 1, 9)):
-        assert await index.confirm(epoch, other)
+        assert await index.confirm(epoch, [other])
         assert (await index.resolve([["chat:s:1"]], [other])).resolutions[0].links
-    assert await index.confirm(epoch, made)
-    assert await index.confirm(epoch, Origin(made.topic, 1, 2))
+    assert await index.confirm(epoch, [made])
+    assert await index.confirm(epoch, [Origin(made.topic, 1, 2)])
     assert not (await index.resolve([["chat:s:1"]], [made])).resolutions[0].links
 
 

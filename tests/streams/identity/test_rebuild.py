@@ -28,7 +28,6 @@ pytestmark = pytest.mark.integration
 
 QUICK = settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
@@ -111,7 +110,7 @@ class Worker:
                 for r in found
                 for h in r.links
             ]
-            if await self.index.confirm(epoch, places[-1]):
+            if await self.index.confirm(epoch, places[-1:]):
                 return [r.customer_id for r in found]
 
 
@@ -202,7 +201,7 @@ async def test_a_link_nobody_confirmed_does_not_make_two_customers(client: Redis
 
     # Its links arrive on Kafka late, behind those of the new index.
     log.links += [Link(handle, lost.customer_id, epoch) for handle in lost.links]
-    assert not await slow.index.confirm(epoch, here)
+    assert not await slow.index.confirm(epoch, [here])
     assert await slow.take([["email:ann", "phone:1"]], [here]) == [by_phone]
 
     # And the late links of the dead index do not win the next time either.
