@@ -74,9 +74,6 @@ GIVEN_ID = 64
 COMMAND_COMMENT = 4_000
 COMMAND_REASON = 128
 
-UNKNOWN_FIELD_NAMES = 200
-"""How many names of unknown fields `manyi doctor` remembers."""
-
 OLDEST_OCCURRED_AT_YEAR = 2000
 FUTURE_SECONDS = 86_400
 """An event later than its arrival + 1 day is a broken clock, such as an epoch in a wrong unit."""

@@ -10,8 +10,6 @@ from agents.mapping.expressions import Path
 NAMES = 500
 """Most field names reported for one payload."""
 
-ANY_NAME = "*"
-
 
 def unused_fields(mapping: Mapping, payload: Any) -> list[str]:
     """List the leaves of a payload that no expression of the mapping reads, as dotted paths,

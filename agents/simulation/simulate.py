@@ -26,8 +26,6 @@ DEFAULT_CUSTOMERS = 5_000
 DEFAULT_CONTACTS_PER_DAY = 20_000.0
 """A mid-sized centre: about 150,000 records a day, not quite two a second on average."""
 
-DEFAULT_MESSY_SHARE = 0.005
-
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
 

@@ -66,7 +66,6 @@ def contact(w: World, region: str, at_ms: int, outage: bool) -> Story:
 
 def problem(w: World, m: Matter, at_ms: int) -> Story:
     """One matter from first contact to solution, surrender or the sixth attempt."""
-    m.opened_ms = at_ms
     channel = w.pick(CHANNEL_MIX)
     while True:
         m.attempts += 1

@@ -93,7 +93,6 @@ class Matter:
         "customer",
         "handles",
         "on_record_as",
-        "opened_ms",
         "order",
         "representative",
         "solved",
@@ -109,7 +108,6 @@ class Matter:
         self.category = category
         self.unhappy = unhappy
         self.attempts = 0
-        self.opened_ms = 0
         self.handles = order.customer.by_email
         """How the customer is known in the contact under way."""
         self.on_record_as: list[dict[str, str]] | None = None

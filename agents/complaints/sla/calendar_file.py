@@ -20,7 +20,6 @@ from schemas.policy import (
 )
 
 DAY_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-CALENDAR_KEYS = ("timezone", "hours", "holidays", "closed", "feeds", "open")
 DAY_SECONDS = 86_400
 HOURS_EXAMPLE = 'write it like "09:00-17:00"'
 
