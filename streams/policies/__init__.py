@@ -5,8 +5,8 @@
 
 - `publishing`: what stands on `sla-policies.v1`, and whether a worker's file is news.
 - `watch`: the file of this worker and the feeds it names; a broken one is refused.
-- `service`: follows the versions, tells the partitions this worker owns, and lets a retroactive
-  version reach the customers it is about, some at a time.
+- `service`: follows the versions; `telling` tells the partitions this worker owns, and lets a
+  retroactive version reach the customers it is about, some at a time.
 """
 
 from streams.policies.observer import PolicyObserver, Reload
@@ -17,7 +17,8 @@ from streams.policies.publishing import (
     read_published,
     standing,
 )
-from streams.policies.service import PolicyService, PolicySettings
+from streams.policies.service import PolicyService
+from streams.policies.settings import PolicySettings
 from streams.policies.watch import PolicyFile
 
 __all__ = [

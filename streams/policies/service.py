@@ -6,18 +6,13 @@ rows keep it, and a replay meets it at the same place. This service only sees to
 there: it compares what a lane's rows know with what is published, and sends what is missing, as
 often as it takes. A version that comes twice, or late, changes nothing
 (`agents.complaints.versions`).
-
-A retroactive version touches every customer with an open complaint. Each is sent a `PolicyReached`,
-some at a time, so that new events wait for none of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,13 +21,11 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from msgspec import json
 
-from schemas.customer import PolicyEntry, PolicyHistory
-from schemas.events import POLICY_KEY, PolicyChanged, PolicyPublished, PolicyReached, PolicySettled
+from schemas.events import POLICY_KEY, PolicyPublished
 from schemas.policy import PolicySet
 from streams import topics
-from streams.engine import Effect, Engine, EngineError, Lane
+from streams.engine import Effect, Engine, EngineError
 from streams.errors import UserError
-from streams.pipeline.tables import CUSTOMERS_STAGE, ONLY, POLICY_HISTORY
 from streams.policies.observer import PolicyObserver, Reload
 from streams.policies.publishing import (
     PARTITION,
@@ -45,7 +38,8 @@ from streams.policies.publishing import (
     record_of,
     standing,
 )
-from streams.policies.reaching import customers_to_reach
+from streams.policies.settings import PolicySettings
+from streams.policies.telling import PolicyTeller, changed
 from streams.policies.watch import PolicyFile
 from streams.reading import ends_of, open_reader
 from streams.topic_plan import partitions_of
@@ -57,26 +51,6 @@ FOLLOW_MS = 1_000
 """How long a look at the topic may wait for the next version; one that comes ends the wait."""
 
 _encode = json.Encoder().encode
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PolicySettings:
-    """Limits of the policy service. Durations in seconds."""
-
-    poll_seconds: float = 5.0
-    """How often the file is looked at."""
-    rest_seconds: float = 0.5
-    """How long a changed file must rest before it is read: an editor may still be writing."""
-    tick_seconds: float = 0.5
-    """How often lanes are compared with what is published; reads memory only."""
-    again_seconds: float = 30.0
-    """After which something sent to a lane, and still not in its rows, is sent again."""
-    retry_seconds: float = 5.0
-    """How long to wait before the topic is read again after an error."""
-    reach_at_once: int = 500
-    """Customers a retroactive version reaches at once; then others have their turn."""
-    reach_pause_seconds: float = 0.1
-    """That turn. At most 5,000 customers a second: a tenth of what a worker folds."""
 
 
 class PolicyService(mode.Service):
@@ -107,9 +81,11 @@ class PolicyService(mode.Service):
         self._policy = policy
         self._file = file
         self._observer = observer or PolicyObserver()
+        self._teller = PolicyTeller(
+            engine, self.settings, self._observer, clock, lambda: self.should_stop
+        )
         self._clock = clock
         self._look_now = asyncio.Event()
-        self._sent: dict[tuple[Lane, str, datetime], float] = {}
 
     # --- before the engine starts ----------------------------------------------------------------
 
@@ -139,7 +115,7 @@ class PolicyService(mode.Service):
         async with AIOKafkaProducer(**self._clients, acks="all") as producer:
             for tp in empty:
                 for record in self.published:
-                    value = _encode(_changed(record))
+                    value = _encode(changed(record))
                     await producer.send_and_wait(tp.topic, value, POLICY_KEY, tp.partition)
 
     # --- the file --------------------------------------------------------------------------------
@@ -270,92 +246,13 @@ class PolicyService(mode.Service):
 
     async def tell(self) -> int:
         """Send every lane the versions it does not know; returns how many lanes are behind."""
-        behind = 0
-        for lane in self._lanes():
-            known = _history(lane).entries
-            missing = self.published.since(known[-1] if known else None)
-            behind += bool(missing)
-            for record in missing:
-                if self._is_due(lane, record.policy.digest, record.published_at):
-                    await self._send(lane, POLICY_KEY, _changed(record))
-        newest = self.published.newest
-        if newest is not None:
-            self._observer.in_force(newest.published_at, behind)
-        return behind
+        return await self._teller.tell(self.published)
 
     @mode.Service.task
     async def _reach_back(self) -> None:
         while not self.should_stop:
             await self.sleep(self.settings.tick_seconds)
             try:
-                await self.reach_back()
+                await self._teller.reach_back()
             except (KafkaError, EngineError) as error:
                 log.warning("a retroactive policy waits: %s", error)
-
-    async def reach_back(self) -> int:
-        """Let retroactive versions reach the customers they are about; returns how many."""
-        reached = 0
-        for lane in self._lanes():
-            newest = next((e for e in reversed(_history(lane).entries) if e.retroactive), None)
-            if newest is not None and not newest.settled:
-                name = f"settled {newest.version}"
-                if self._is_due(lane, name, newest.published_at):
-                    reached += await self._reach(lane, newest)
-        return reached
-
-    async def _reach(self, lane: Lane, entry: PolicyEntry) -> int:
-        limits, count, waiting = self.settings, 0, []
-        async for key in customers_to_reach(lane, entry):
-            waiting.append(key)
-            if len(waiting) >= limits.reach_at_once:
-                count += await self._reach_some(lane, entry, waiting)
-                waiting = []
-                await self.sleep(limits.reach_pause_seconds)
-            if self.should_stop or lane.stopping:
-                return count
-        count += await self._reach_some(lane, entry, waiting)
-        settled = PolicySettled(version=entry.version, published_at=entry.published_at)
-        await self._send(lane, POLICY_KEY, settled)
-        log.info("%r: policy %s reached %d customers", lane, entry.version, count)
-        return count
-
-    async def _reach_some(self, lane: Lane, entry: PolicyEntry, keys: list[bytes]) -> int:
-        at = self._clock()
-        events = [
-            (key, PolicyReached(customer_id=key.decode(), version=entry.version, reached_at=at))
-            for key in keys
-        ]
-        await self.engine.publish(
-            [Effect(lane.topic, lane.partition, key, _encode(event), ()) for key, event in events]
-        )
-        self._observer.reached(len(keys))
-        return len(keys)
-
-    async def _send(self, lane: Lane, key: bytes, event: PolicyChanged | PolicySettled) -> None:
-        await self.engine.publish([Effect(lane.topic, lane.partition, key, _encode(event), ())])
-
-    def _lanes(self) -> list[Lane]:
-        lanes = [
-            lane
-            for lane in self.engine.lanes.values()
-            if lane.stage.name == CUSTOMERS_STAGE and lane.restored and not lane.stopping
-        ]
-        alive = set(lanes)
-        self._sent = {name: at for name, at in self._sent.items() if name[0] in alive}
-        return lanes
-
-    def _is_due(self, lane: Lane, what: str, published_at: datetime) -> bool:
-        """Whether to send this now; what was sent a moment ago is on its way."""
-        name, now = (lane, what, published_at), time.monotonic()
-        if now - self._sent.get(name, -self.settings.again_seconds) < self.settings.again_seconds:
-            return False
-        self._sent[name] = now
-        return True
-
-
-def _changed(record: PolicyPublished) -> PolicyChanged:
-    return PolicyChanged(policy=record.policy, published_at=record.published_at)
-
-
-def _history(lane: Lane) -> PolicyHistory:
-    return lane.get(POLICY_HISTORY, ONLY) or PolicyHistory()

@@ -18,9 +18,10 @@ from schemas.policy import ComplaintContext, PolicySet
 from streams import topics
 from streams.engine import Effect
 from streams.pipeline.tables import CUSTOMERS_STAGE, POLICY_HISTORY
-from streams.policies import PolicyObserver, PolicyService, PolicySettings
+from streams.policies import PolicyObserver, PolicySettings, Published
 from streams.policies.publishing import publication
 from streams.policies.reaching import must_be_reached
+from streams.policies.telling import PolicyTeller
 from tests.builders import MONDAY
 
 HOUR = timedelta(hours=1)
@@ -100,18 +101,18 @@ class Told(PolicyObserver):
         self.customers += customers
 
 
-def a_service(engine: Engine, *versions: PolicySet, **limits: Any) -> PolicyService:
-    """A service that has read these versions from the topic, an hour after one another."""
-    service = PolicyService(
-        engine,  # type: ignore[arg-type]
-        {},
-        default_policy(),
-        settings=PolicySettings(reach_pause_seconds=0.0, **limits),
-        observer=Told(),
-    )
+def a_teller(engine: Engine, observer: PolicyObserver | None = None, **limits: Any) -> PolicyTeller:
+    """A teller that does not rest between two parts of a retroactive version."""
+    settings = PolicySettings(reach_pause_seconds=0.0, **limits)
+    return PolicyTeller(engine, settings, observer or PolicyObserver())  # type: ignore[arg-type]
+
+
+def these(*versions: PolicySet) -> Published:
+    """These versions stand on the topic, published an hour after one another."""
+    known = Published()
     for hours, one in enumerate(versions):
-        service.published.take(publication(service.published, one, "test", MONDAY + hours * HOUR))
-    return service
+        known.take(publication(known, one, "test", MONDAY + hours * HOUR))
+    return known
 
 
 def sent(engine: Engine) -> list[str]:
@@ -122,21 +123,22 @@ def sent(engine: Engine) -> list[str]:
 async def test_a_lane_is_told_once_and_in_order() -> None:
     """What is on its way is not sent again; what is known is not sent at all."""
     engine = Engine(Lane())
-    service = a_service(engine, policy("a"), policy("b"))
-    assert await service.tell() == 1
-    assert await service.tell() == 1
+    observer = Told()
+    teller, published = a_teller(engine, observer), these(policy("a"), policy("b"))
+    assert await teller.tell(published) == 1
+    assert await teller.tell(published) == observer.behind == 1
     assert sent(engine) == ["a", "b"]
     engine.apply()
-    assert await service.tell() == 0
+    assert await teller.tell(published) == observer.behind == 0
     assert sent(engine) == []
 
 
 async def test_what_got_lost_on_its_way_is_sent_again() -> None:
     """A fenced or crashed owner may have sent it to nobody: the rows are the proof."""
     engine = Engine(Lane())
-    service = a_service(engine, policy("a"), again_seconds=0.0)
-    await service.tell()
-    await service.tell()
+    teller, published = a_teller(engine, again_seconds=0.0), these(policy("a"))
+    await teller.tell(published)
+    await teller.tell(published)
     assert sent(engine) == ["a", "a"]
 
 
@@ -145,7 +147,7 @@ async def test_a_lane_that_is_leaving_or_not_ready_is_left_alone() -> None:
     leaving, restoring = Lane(), Lane()
     leaving.stopping, restoring.restored = True, False
     engine = Engine(leaving, restoring)
-    assert await a_service(engine, policy("a")).tell() == 0
+    assert await a_teller(engine).tell(these(policy("a"))) == 0
     assert engine.batches == []
 
 
@@ -169,21 +171,21 @@ def test_who_must_be_reached(row: CustomerState, expected: bool) -> None:
 async def test_a_retroactive_version_reaches_everybody_in_bounded_steps() -> None:
     """So many at a time, then the mark that all were reached; and never again after that."""
     engine = Engine(Lane(*map(a_row, range(120)), a_row(900, Stage.RESOLVED)))
-    service = a_service(engine, policy("old"), policy("new", retroactive=True), reach_at_once=50)
-    await service.tell()
+    observer = Told()
+    teller = a_teller(engine, observer, reach_at_once=50)
+    await teller.tell(these(policy("old"), policy("new", retroactive=True)))
     engine.apply()
 
-    assert await service.reach_back() == 120
+    assert await teller.reach_back() == 120
     assert [len(batch) for batch in engine.batches] == [50, 50, 20, 1]
     reached = [event for batch in engine.batches[:3] for event in batch]
     assert {event.customer_id for event in reached} == {f"p{number}" for number in range(120)}
     assert {type(event) for event in reached} == {PolicyReached}
-    assert service._observer.customers == 120  # type: ignore[attr-defined]
+    assert observer.customers == 120
 
-    assert await service.reach_back() == 0  # it is on its way
+    assert await teller.reach_back() == 0  # it is on its way
     engine.apply()
-    service._sent.clear()
-    assert await service.reach_back() == 0
+    assert await a_teller(engine).reach_back() == 0
     assert engine.batches == []
 
 
@@ -191,12 +193,11 @@ async def test_only_the_newest_retroactive_version_is_brought_to_people() -> Non
     """An older one that was not finished is overtaken; a version that does not reach back after it
     changes nothing about those who are waiting."""
     engine = Engine(Lane(a_row(1)))
-    service = a_service(
-        engine, policy("one", retroactive=True), policy("two", retroactive=True), policy("three")
-    )
-    await service.tell()
+    teller = a_teller(engine)
+    retroactive = [policy(name, retroactive=True) for name in ("one", "two")]
+    await teller.tell(these(*retroactive, policy("three")))
     engine.apply()
-    await service.reach_back()
+    await teller.reach_back()
     (reached,), (settled,) = engine.batches
     assert (reached.version, settled.version) == ("two", "two")
     engine.apply()
