@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -35,6 +35,7 @@ RECORD_TYPES: dict[Channel, type[ChannelRecord]] = {
 """The record type of each channel's topic."""
 
 KNOWN_VERSION = 1
+_ARRIVAL = TimeQuality.ARRIVAL
 OLDEST_OCCURRED_AT = datetime(limits.OLDEST_OCCURRED_AT_YEAR, 1, 1, tzinfo=UTC)
 
 R = TypeVar("R", bound=msgspec.Struct)
@@ -61,7 +62,7 @@ class MalformedRecord(ValueError):
         return f"{self.reason}{where}: {self.detail}"
 
 
-class Decoded(NamedTuple, Generic[R]):
+class Decoded(msgspec.Struct, Generic[R], frozen=True, gc=False):
     """A record, what was lost of it, and the unknown fields seen (only where it was looked for)."""
 
     record: R
@@ -202,7 +203,7 @@ def decode_channel_record(
         check_version(record.version)
     occurred_at = record.occurred_at
     if occurred_at is None:
-        if record.time_quality is not TimeQuality.ARRIVAL:
+        if record.time_quality is not _ARRIVAL:
             raise _no_occurred_at(problems)
     elif (fault := time_fault(occurred_at, received_at)) is not None:
         if record.time_quality is not TimeQuality.ARRIVAL:
@@ -213,7 +214,7 @@ def decode_channel_record(
         record.rating, rating_problem = settle_rating(record.rating)
         if rating_problem is not None:
             problems.append(rating_problem)
-    return Decoded(record, tuple(problems), unknown)
+    return Decoded(record, tuple(problems) if problems else (), unknown)
 
 
 def decode_command(raw: bytes, received_at: datetime | None = None) -> Decoded[Command]:

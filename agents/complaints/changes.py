@@ -51,7 +51,10 @@ def put(
 
 
 def _index(complaints: Sequence[ComplaintState], state: ComplaintState) -> int:
-    return next(i for i, other in enumerate(complaints) if other is state)
+    for place, other in enumerate(complaints):
+        if other is state:
+            return place
+    raise LookupError(f"{state.complaint.complaint_id} is none of these complaints")
 
 
 def raised(

@@ -21,6 +21,13 @@ from schemas.interaction import Interaction
 
 REASON_DETAIL = 200
 
+# A member of an enum is looked up by a name of its class, which costs more than the comparison.
+_NOT_AUTOMATIC = AutoKind.NONE
+_CUSTOMER = ActorType.CUSTOMER
+_OUT = Direction.OUT
+_SPEAKERS = frozenset({ActorType.CUSTOMER, ActorType.UNKNOWN, ActorType.OTHER})
+_SPAM = EmailKind.EMAIL_COMPLAINED
+
 
 class Finding(Struct, frozen=True, gc=False):
     """Why an interaction is a complaint, how severe by its own words (None: they do not say), about
@@ -44,7 +51,7 @@ def find_complaint(
     `complaint: false` from the publisher is a person's or system's decision that it is none, and
     holds.
     """
-    if interaction.complaint is False or interaction.auto_kind is not AutoKind.NONE:
+    if interaction.complaint is False or interaction.auto_kind is not _NOT_AUTOMATIC:
         return None
     reasons: list[Reason] = []
     severity: Severity | None = None
@@ -55,23 +62,25 @@ def find_complaint(
 
     if interaction.complaint:
         add(OpenReason.EXPLICIT, "marked as a complaint by its publisher")
-    if interaction.kind == EmailKind.EMAIL_COMPLAINED:
+    if interaction.kind == _SPAM:
         add(OpenReason.SPAM_COMPLAINT, "the recipient reported our mail as spam")
-    if category.lower() in rules.categories:
+    if category and category.lower() in rules.categories:
         add(OpenReason.CATEGORY, category)
     low = judge_rating(interaction.rating) if interaction.rating is not None else None
     if low is not None and low.is_low:
         add(OpenReason.LOW_RATING, low.detail)
-    if is_customer_word(interaction) and rules.words:
-        found = detect_words(interaction.text or "", interaction.language)
+    text = interaction.text
+    if text and rules.words and is_customer_word(interaction):
+        found = detect_words(text, interaction.language)
         if found is not None:
             add(OpenReason.WORDS, found.reason)
             severity = found.severity
             cause = found.cause
             demand = ", ".join(found.demands)
-    wait_seconds = interaction.wait_seconds or 0.0
-    if interaction.abandoned and wait_seconds >= rules.abandoned_wait_seconds:
-        add(OpenReason.ABANDONED_CALL, f"gave up after waiting {wait_seconds:.0f} s")
+    if interaction.abandoned:
+        wait_seconds = interaction.wait_seconds or 0.0
+        if wait_seconds >= rules.abandoned_wait_seconds:
+            add(OpenReason.ABANDONED_CALL, f"gave up after waiting {wait_seconds:.0f} s")
     if interaction.contact_at is not None and thread is not None:
         _add_repeats(add, interaction.contact_at, thread, threads, rules)
     if not reasons:
@@ -87,10 +96,10 @@ def is_customer_word(interaction: Interaction) -> bool:
     if not interaction.text:
         return False
     if interaction.text_by is not None:
-        return interaction.text_by is ActorType.CUSTOMER
-    if interaction.direction is Direction.OUT:
+        return interaction.text_by is _CUSTOMER
+    if interaction.direction is _OUT:
         return False
-    return interaction.actor.type in (ActorType.CUSTOMER, ActorType.UNKNOWN, ActorType.OTHER)
+    return interaction.actor.type in _SPEAKERS
 
 
 def _add_repeats(
@@ -117,9 +126,11 @@ def _add_repeats(
         return
     if len(thread.turns) < rules.unanswered_messages:
         return
-    answered_at = max(
-        (t.response_at for t in thread.turns if t.response_at is not None), default=None
-    )
+    answered_at = None
+    for turn in thread.turns:
+        at = turn.response_at
+        if at is not None and (answered_at is None or at > answered_at):
+            answered_at = at
     unanswered = sorted(
         turn.contact_at
         for turn in thread.turns

@@ -90,9 +90,14 @@ def settle(
     history = standing.history
     reopen_within = timedelta(seconds=plan.policy_set.reopen_within_seconds)
     outcome = standing.announce(state.announced, now, fire=fire)
-    judged_at = max(filter(None, (state.judged_at, now if fire else None)), default=None)
+    judged_at = state.judged_at
+    if fire and (judged_at is None or now > judged_at):
+        judged_at = now
     progress = standing.progress_at(judged_at or history[-1].at)
-    clocks = [_as_told(clock, outcome.announced) for clock in outcome.clocks]
+    clocks = [
+        clock if clock.state is not ClockState.BREACHED else _as_told(clock, outcome.announced)
+        for clock in outcome.clocks
+    ]
     complaint = _complaint_of(state.complaint, progress, outcome)
     views = [view_of(clock) for clock in clocks]
     published = published or state.complaint
@@ -121,9 +126,9 @@ def settle(
 
 
 def _as_told(clock: Clock, announced: Sequence[Announced]) -> Clock:
-    """A clock past due that still runs is breached once the deadline said so, not before: an answer
-    may be on its way."""
-    if clock.state is not ClockState.BREACHED or not clock.is_open:
+    """A breached clock as readers are told: one past due that still runs is breached once the
+    deadline said so, not before: an answer may be on its way."""
+    if not clock.is_open:
         return clock
     if any(
         c.breached and c.target is clock.target and c.instance == clock.instance for c in announced
@@ -145,7 +150,7 @@ def _wake_at(
         if complaint.stage is Stage.RESOLVED and complaint.resolved_at is not None
         else None
     )
-    wake_at = min(filter(None, (due, closes_at)), default=None)
+    wake_at = due if closes_at is None or (due is not None and due < closes_at) else closes_at
     if wake_at is not None and complaint.quiet and not fire:
         return max(wake_at, now + HISTORY_SETTLE)
     return wake_at
@@ -203,13 +208,17 @@ def view_of(clock: Clock) -> ClockView:
 
 def _are_same(new: Sequence[ClockView], old: Sequence[ClockView]) -> bool:
     """Whether nothing is worth publishing: the seconds a running clock has used since are not."""
-    return len(new) == len(old) and all(map(_is_same, new, old))
-
-
-def _is_same(one: ClockView, other: ClockView) -> bool:
-    if one.ended_at is None and other.ended_at is None:
-        one = replace(one, used_seconds=other.used_seconds, limit_seconds=other.limit_seconds)
-    return one == other
+    if len(new) != len(old):
+        return False
+    for one, other in zip(new, old, strict=True):
+        if one == other:
+            continue
+        if one.ended_at is not None or other.ended_at is not None:
+            return False
+        used, limit = other.used_seconds, other.limit_seconds
+        if replace(one, used_seconds=used, limit_seconds=limit) != other:
+            return False
+    return True
 
 
 def _counted(
@@ -220,13 +229,18 @@ def _counted(
     )
     opened_at = progress.opened_at
     facts = [CountedFact(Measure.COMPLAINTS_OPENED, opened_at, labels)]
-    facts += [CountedFact(Measure.COMPLAINTS_RESOLVED, at, labels) for at in progress.resolutions]
-    facts += [CountedFact(Measure.COMPLAINTS_REOPENED, at, labels) for at in progress.reopenings]
+    for measure, instants in (
+        (Measure.COMPLAINTS_RESOLVED, progress.resolutions),
+        (Measure.COMPLAINTS_REOPENED, progress.reopenings),
+    ):
+        if instants:
+            facts += [CountedFact(measure, at, labels) for at in instants]
     for measure, given in (
         (Measure.HAND_OVERS, progress.hand_overs),
         (Measure.HAND_BACKS, progress.hand_backs),
     ):
-        facts += [CountedFact(measure, at, replace(labels, team=team)) for at, team in given]
+        if given:
+            facts += [CountedFact(measure, at, replace(labels, team=team)) for at, team in given]
     if progress.resolved_at is not None:
         seconds = (progress.resolved_at - opened_at).total_seconds()
         facts.append(CountedFact(Measure.RESOLUTION, progress.resolved_at, labels, seconds))

@@ -33,6 +33,10 @@ from schemas.policy import ComplaintContext
 
 COMPLAINT_NAMESPACE = UUID("2f1f3b0e-8f39-5c8b-8f36-5b4f4f0a7c11")
 SUMMARY = 140
+# A member of an enum is looked up by a name of its class, which costs more than the comparison.
+_NOT_AUTOMATIC = AutoKind.NONE
+_CLOSED = ChatKind.CONVERSATION_CLOSED
+_HUMAN = ActorType.HUMAN
 KEYS = 32
 """Conversation keys and references kept per complaint."""
 
@@ -45,7 +49,7 @@ def take_interaction(
     rulebook: Rulebook,
 ) -> tuple[list[ComplaintState], list[Effect]]:
     """Fold one accepted or corrected interaction into the customer's complaints."""
-    if interaction.auto_kind is not AutoKind.NONE:
+    if interaction.auto_kind is not _NOT_AUTOMATIC:
         return customer.complaints, []
     finding = find_complaint(interaction, thread, customer.threads, rulebook.rules)
     if finding is None and not customer.complaints:
@@ -59,7 +63,7 @@ def take_interaction(
         effects += _somebody_answered(complaints, interaction, labels, rulebook)
     if interaction.handed_to is not None:
         effects += handed_over(complaints, interaction, interaction.handed_to, rulebook)
-    if _is_closing(interaction):
+    if interaction.kind == _CLOSED and interaction.actor.type is _HUMAN:
         effects += _conversation_closed(complaints, interaction, labels, rulebook)
     return complaints, effects
 
@@ -116,8 +120,12 @@ def complaint_id_of(interaction: Interaction) -> str:
 def _opened_by(
     complaints: Iterable[ComplaintState], interaction: Interaction
 ) -> ComplaintState | None:
-    complaint_id = complaint_id_of(interaction)
-    return next((c for c in complaints if c.complaint.complaint_id == complaint_id), None)
+    own_id = interaction.interaction_id
+    for state in complaints:
+        reasons = state.complaint.reasons
+        if reasons and reasons[0].interaction_id == own_id:  # the first is why it was opened
+            return state
+    return None
 
 
 def _open(
@@ -191,21 +199,34 @@ def _joined(
         known = {(reason.code, reason.interaction_id) for reason in reasons}
         new = [r for r in finding.reasons if (r.code, r.interaction_id) not in known]
         reasons = [*reasons, *new][:KEYS]
+    channels = _union(complaint.channels, (interaction.channel,))
+    refs = _union(complaint.matter_refs, interaction.matter_refs)
+    keys = _union(complaint.conversation_keys, _keys_of(interaction))
+    quiet = complaint.quiet and interaction.quiet
+    if (
+        reasons is complaint.reasons
+        and channels is complaint.channels
+        and refs is complaint.matter_refs
+        and keys is complaint.conversation_keys
+        and quiet is complaint.quiet
+    ):
+        return state  # nearly always
     complaint = replace(
         complaint,
         reasons=reasons,
-        channels=_union(complaint.channels, [interaction.channel]),
-        matter_refs=_union(complaint.matter_refs, interaction.matter_refs),
-        conversation_keys=_union(complaint.conversation_keys, _keys_of(interaction)),
-        quiet=complaint.quiet and interaction.quiet,
+        channels=channels,
+        matter_refs=refs,
+        conversation_keys=keys,
+        quiet=quiet,
     )
     return replace(state, complaint=complaint)
 
 
 def _union(known: list[str], more: Sequence[str]) -> list[str]:
-    if all(each in known for each in more):
-        return known
-    return list(dict.fromkeys([*known, *more]))[:KEYS]
+    for each in more:
+        if each not in known:
+            return list(dict.fromkeys([*known, *more]))[:KEYS]
+    return known
 
 
 def _already_answered(
@@ -252,12 +273,6 @@ def _somebody_answered(
     team = interaction.actor.team or (interaction.team if interaction.handed_to is None else None)
     event = replace(event_of(interaction, what, at, ":r"), team=team or "")
     return put(complaints, state, _joined(state, interaction, None), [event], rulebook, interaction)
-
-
-def _is_closing(interaction: Interaction) -> bool:
-    return interaction.kind == ChatKind.CONVERSATION_CLOSED and (
-        interaction.actor.type is ActorType.HUMAN
-    )
 
 
 def _conversation_closed(
@@ -313,4 +328,9 @@ def reach_deadline(
 
 def next_wake(complaints: Iterable[ComplaintState]) -> datetime | None:
     """The earliest instant at which a complaint of this customer wants to be looked at."""
-    return min((c.wake_at for c in complaints if c.wake_at is not None), default=None)
+    earliest = None
+    for state in complaints:
+        at = state.wake_at
+        if at is not None and (earliest is None or at < earliest):
+            earliest = at
+    return earliest

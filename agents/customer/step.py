@@ -5,7 +5,6 @@ whenever and however often it is replayed.
 """
 
 from collections.abc import Sequence
-from copy import copy
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -39,6 +38,8 @@ from schemas.customer import (
 from schemas.events import CustomersMerged, DeadlineReached, OfCustomer, PolicyReached
 from schemas.interaction import Interaction
 from schemas.rejection import RejectReason
+
+_WAITS = timedelta(seconds=PENDING_SECONDS)
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -99,11 +100,12 @@ def known_at(event: OfCustomer) -> datetime:
 def wake_at(state: CustomerState) -> datetime | None:
     """When the deadline service shall wake this customer: the next clock, or a command still
     waiting."""
-    if not state.complaints and not state.pending:
-        return None
-    wakes = [next_wake(state.complaints)]
-    wakes += [given.received_at + timedelta(seconds=PENDING_SECONDS) for given in state.pending]
-    return min(filter(None, wakes), default=None)
+    wake = next_wake(state.complaints)
+    for given in state.pending:
+        until = given.received_at + _WAITS
+        if wake is None or until < wake:
+            wake = until
+    return wake
 
 
 def _interaction(
@@ -114,7 +116,7 @@ def _interaction(
         return Step(state, (), admission)
     corrected = admission is Admission.CORRECTED
     # One copy per event, filled in place: nobody else has seen it, and its lists are never changed.
-    state = copy(state)
+    state = replace(state)
     words = rulebook.words_at(interaction.occurred_at)
     changes = _take_profile(state, interaction, words)
     labels = labels_for(state, interaction, words)
@@ -153,10 +155,14 @@ def _interaction(
 
 
 def _opened_count(before: Sequence[ComplaintState], after: Sequence[ComplaintState]) -> int:
+    """One at most: what is opened is put at the end."""
     if after is before or not after:
         return 0
-    known = {c.complaint.complaint_id for c in before}
-    return sum(c.complaint.complaint_id not in known for c in after)
+    newest = after[-1].complaint.complaint_id
+    for state in reversed(before):
+        if state.complaint.complaint_id == newest:
+            return 0
+    return 1
 
 
 def labels_for(state: CustomerState, interaction: Interaction, words: Words) -> Labels:
@@ -215,9 +221,12 @@ def _keep(state: CustomerState, interaction: Interaction, corrected: bool) -> No
             use.count + (not corrected),
         )
     state.channels = {**state.channels, interaction.channel: use}
-    new_handles = [handle for handle in interaction.handles if handle not in state.handles]
-    if new_handles:
-        state.handles = [*state.handles, *new_handles][:HANDLES]
+    known = state.handles
+    for handle in interaction.handles:
+        if handle not in known:
+            new = [handle for handle in interaction.handles if handle not in known]
+            state.handles = [*known, *new][:HANDLES]
+            break
     state.seen = remember(state.seen, interaction)
     state.interaction_count += not corrected
     if state.first_at is None or at < state.first_at:
@@ -290,11 +299,7 @@ def _retry_pending(state: CustomerState, rulebook: Rulebook) -> tuple[CustomerSt
 def _deadline(state: CustomerState, deadline: DeadlineReached, rulebook: Rulebook) -> Step:
     now = deadline.read_through_at
     complaints, effects = reach_deadline(state.complaints, now, rulebook)
-    late = [
-        given
-        for given in state.pending
-        if given.received_at + timedelta(seconds=PENDING_SECONDS) <= now
-    ]
+    late = [given for given in state.pending if given.received_at + _WAITS <= now]
     if late:
         state = replace(state, pending=[given for given in state.pending if given not in late])
         effects = [

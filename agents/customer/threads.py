@@ -17,6 +17,10 @@ from schemas.compact import short_id
 from schemas.customer import THREAD_TURNS, THREADS, CountedResponse, Labels, Thread, Turn
 from schemas.interaction import Interaction
 
+# A member of an enum is looked up by a name of its class, which costs more than the comparison.
+_HUMAN = ActorType.HUMAN
+_CONTACTS = Measure.CONTACTS
+_FIRST_RESPONSE = Measure.FIRST_RESPONSE
 REPEAT_WITHIN = timedelta(days=7)
 """Seven days is the usual window of repeat contact (research: measures, section 9)."""
 
@@ -29,15 +33,13 @@ def keep_conversation(
     Returns the conversations, what the tables must add or take back, and the conversation it
     belongs to.
     """
-    by_person = interaction.actor.type is ActorType.HUMAN
-    turn = Turn(
-        short_id(interaction.interaction_id),
-        interaction.contact_at,
-        interaction.response_at if by_person else None,
-    )
-    if turn.contact_at is None and turn.response_at is None:
-        return list(threads), [], find_thread(threads, interaction)
+    contact_at, response_at = interaction.contact_at, interaction.response_at
+    if response_at is not None and interaction.actor.type is not _HUMAN:
+        response_at = None
     thread = find_thread(threads, interaction)
+    if contact_at is None and response_at is None:
+        return [*threads], [], thread
+    turn = Turn(short_id(interaction.interaction_id), contact_at, response_at)
     if thread is None:
         thread = Thread(key=interaction.conversation_key or interaction.interaction_id)
     kept = [other for other in threads if other.key != thread.key]
@@ -106,15 +108,18 @@ def _with_turn(thread: Thread, turn: Turn, interaction: Interaction, labels: Lab
 
 
 def _count(thread: Thread, others: Sequence[Thread], labels: Labels) -> CountedResponse | None:
-    contacts = [turn.contact_at for turn in thread.turns if turn.contact_at is not None]
-    if not contacts:
+    contact_at = answered_at = None
+    for turn in thread.turns:
+        at = turn.contact_at
+        if at is not None and (contact_at is None or at < contact_at):
+            contact_at = at
+    if contact_at is None:
         return None
-    contact_at = min(contacts)
-    answers = [
-        turn.response_at
-        for turn in thread.turns
-        if turn.response_at is not None and turn.response_at >= contact_at
-    ]
+    for turn in thread.turns:
+        at = turn.response_at
+        if at is not None and at >= contact_at and (answered_at is None or at < answered_at):
+            answered_at = at
+    waited = None if answered_at is None else (answered_at - contact_at).total_seconds()
     return CountedResponse(
         contact_at=contact_at,
         labels=Labels(
@@ -125,7 +130,7 @@ def _count(thread: Thread, others: Sequence[Thread], labels: Labels) -> CountedR
             labels.tier,
         ),
         repeat=_repeats(thread, others, contact_at),
-        response_seconds=(min(answers) - contact_at).total_seconds() if answers else None,
+        response_seconds=waited,
     )
 
 
@@ -149,7 +154,7 @@ def is_same_matter(one: Thread, other: Thread) -> bool:
     """The same order or ticket, else the same category where neither names one the other does
     not."""
     if one.matter_refs and other.matter_refs:
-        return any(ref in other.matter_refs for ref in one.matter_refs)
+        return not set(one.matter_refs).isdisjoint(other.matter_refs)
     return bool(one.category) and one.category == other.category
 
 
@@ -158,6 +163,8 @@ def _difference(old: CountedResponse | None, new: CountedResponse | None) -> lis
     if old == new:
         return []
     before, after = _facts(old), _facts(new)
+    if not before:
+        return [Tally(*fact) for fact in after]
     return [
         *(Tally(*fact, count=-1) for fact in before if fact not in after),
         *(Tally(*fact) for fact in after if fact not in before),
@@ -171,10 +178,10 @@ def _facts(
         return []
     contact_at, labels, seconds = counted.contact_at, counted.labels, counted.response_seconds
     facts: list[tuple[Measure, datetime, Labels, float | None]]
-    facts = [(Measure.CONTACTS, contact_at, labels, None)]
+    facts = [(_CONTACTS, contact_at, labels, None)]
     if counted.repeat:
         facts.append((Measure.REPEAT_CONTACTS, contact_at, labels, None))
     if seconds is not None:
         answered_at = contact_at + timedelta(seconds=seconds)
-        facts.append((Measure.FIRST_RESPONSE, answered_at, labels, seconds))
+        facts.append((_FIRST_RESPONSE, answered_at, labels, seconds))
     return facts

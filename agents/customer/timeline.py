@@ -64,10 +64,12 @@ def place(
     entries = (
         [old for old in timeline if old.interaction_id != entry.interaction_id]
         if corrected
-        else list(timeline)
+        else [*timeline]
     )
-    if not entries or order_of(entry) >= order_of(entries[-1]):
+    if not entries or entry.occurred_at > entries[-1].occurred_at:  # nearly always
         entries.append(entry)
     else:
         insort(entries, entry, key=order_of)
-    return entries[-TIMELINE_ENTRIES:]
+    if len(entries) > TIMELINE_ENTRIES:
+        del entries[:-TIMELINE_ENTRIES]
+    return entries

@@ -12,6 +12,12 @@ from schemas.chat import ChatKind, ChatRecord, ChatStage, ClosedBy
 from schemas.common import ActorType, Channel, Direction, Visibility
 from schemas.interaction import Interaction
 
+# A member of an enum is looked up by a name of its class, which costs more than the comparison.
+_PUBLIC = Visibility.PUBLIC
+_IN, _OUT = Direction.IN, Direction.OUT
+_MESSAGE = ChatKind.MESSAGE
+_ASSIGNED = ChatKind.CONVERSATION_ASSIGNED
+_DELETED = ChatKind.MESSAGE_DELETED
 _ANSWERS = frozenset({ActorType.HUMAN, ActorType.BOT})
 _ASKS = frozenset({ActorType.CUSTOMER, ActorType.OTHER})
 _ASKING_KINDS = frozenset(
@@ -32,15 +38,10 @@ def to_interaction(record: ChatRecord, context: Context) -> Draft:
     kind = record.kind
     direction = _direction(record)
     actor = with_actor(record.actor, _default_actor(record, direction))
-    public = record.visibility is Visibility.PUBLIC
+    public = record.visibility is _PUBLIC
     occurred_at = fields["occurred_at"]
-    asks = public and kind in _ASKING_KINDS and direction is Direction.IN and actor.type in _ASKS
-    answers = (
-        public
-        and kind is ChatKind.MESSAGE
-        and direction is Direction.OUT
-        and actor.type in _ANSWERS
-    )
+    asks = public and kind in _ASKING_KINDS and direction is _IN and actor.type in _ASKS
+    answers = public and kind is _MESSAGE and direction is _OUT and actor.type in _ANSWERS
     comment = record.rating.comment if record.rating is not None else None
     text = record.text or comment
     return Draft(
@@ -55,8 +56,8 @@ def to_interaction(record: ChatRecord, context: Context) -> Draft:
                 interaction_id(record.source, record.target_id) if record.target_id else None
             ),
             text=own_words(Channel.CHAT, text, record.text_format) if text else None,
-            handed_to=record.team if kind is ChatKind.CONVERSATION_ASSIGNED else None,
-            deleted=kind is ChatKind.MESSAGE_DELETED,
+            handed_to=record.team if kind is _ASSIGNED else None,
+            deleted=kind is _DELETED,
         )
     )
 

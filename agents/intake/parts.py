@@ -72,7 +72,7 @@ def common_fields(record: ChannelRecord, context: Context) -> dict[str, Any]:
         "revision": record.revision,
         "sequence": record.sequence,
         "conversation_key": conversation_key(record.source, record.conversation_id),
-        "matter_refs": [f"{ref.kind}:{ref.value}" for ref in record.refs],
+        "matter_refs": [f"{ref.kind}:{ref.value}" for ref in record.refs] if record.refs else [],
         "customer_name": record.customer_name,
         "customer_profile": record.customer_profile,
         "language": record.language,
@@ -128,13 +128,14 @@ def oriented(rating: Rating) -> Rating | None:
 
 def with_actor(actor: Actor, default: ActorType) -> Actor:
     """Return the actor, its type filled in where the publisher left it open."""
-    if actor.type is not ActorType.UNKNOWN:
+    if actor.type is not _UNKNOWN:
         return actor
     if actor is _NOBODY or (actor.id is None and actor.name is None and actor.team is None):
         return _ACTORS[default]
     return replace(actor, type=default)
 
 
+_UNKNOWN = ActorType.UNKNOWN
 _NOBODY = Actor()
 _ACTORS = {actor_type: Actor(type=actor_type) for actor_type in ActorType}
 

@@ -115,9 +115,10 @@ def take_command(
         opened = open_envelope(value, headers)
         if opened.body is None:
             return Skipped(SkipReason.NO_DATA)
-        command, problems, _ = decode_command(opened.body, received_at)
+        decoded = decode_command(opened.body, received_at)
     except MalformedRecord as error:
         return Rejected(error.reason, error.field, error.detail)
+    command = decoded.record
     handles: tuple[str, ...] = ()
     if command.customer_id is None:
         handles = normalise_handles(command.customer, command.source, settings).handles
@@ -133,7 +134,7 @@ def take_command(
         origin,
         command.customer_id,
         handles,
-        problems,
+        decoded.problems,
     )
 
 

@@ -6,7 +6,7 @@ order, and what is taken back leaves nothing behind.
 
 import struct
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import NamedTuple
 
 from agents.satisfaction.counts import merge_counts
@@ -43,6 +43,7 @@ _DIMENSION_CODES = {
 _WINDOWS = {code: window for window, code in _WINDOW_CODES.items()}
 _DIMENSIONS = {code: dimension for dimension, code in _DIMENSION_CODES.items()}
 _HEAD = struct.Struct(">cIc")
+_EPOCH_ORDINAL = date(1970, 1, 1).toordinal()
 
 
 class RowKey(NamedTuple):
@@ -67,6 +68,8 @@ class RowKey(NamedTuple):
 
 def hour_of(at: datetime) -> int:
     """Hours since 1970 UTC of the hour `at` lies in."""
+    if at.tzinfo is UTC:  # as all that was decoded: its calendar is read off, not computed
+        return (at.toordinal() - _EPOCH_ORDINAL) * DAY_HOURS + at.hour
     return int(at.timestamp() // HOUR_SECONDS)
 
 

@@ -55,6 +55,8 @@ FAILURES_TOLERATED = 20
 dead letter, a run of them is a broken release, and a broken release must not turn the whole log
 into dead letters."""
 FAILURES_AMONG = 1_000
+LOOK_EVERY = 16
+"""Records folded between two looks at the clock: two milliseconds at most."""
 REJECTED = "rejected"
 """How an event that the step could not fold is counted, so that the accounting adds up."""
 
@@ -85,7 +87,9 @@ class CustomerPipeline:
         self.views = views
         self.observer = observer or PipelineObserver()
         self.plans = Plans()
-        self._failed: deque[bool] = deque(maxlen=FAILURES_AMONG)
+        self.folded = 0
+        """Events given to the step so far; those that failed are noted by this number."""
+        self._failed: deque[int] = deque()
         views.judged_by(rulebook.plan.policy_set)
 
     async def run(self, batches: AsyncIterable[RecordBatch]) -> None:
@@ -99,16 +103,21 @@ class CustomerPipeline:
         """Fold one batch: rows, published records, tables and counts, all behind the barrier."""
         fold = _Fold(self, batch)
         turn = Turn()
-        for record in batch.records:
-            fold.take(record)
+        records = batch.records
+        for start in range(0, len(records), LOOK_EVERY):
+            for record in records[start : start + LOOK_EVERY]:
+                fold.take(record)
             if turn.is_over:
                 await turn.pass_on()
         fold.finish()
 
-    def note_failure(self, failed: bool) -> None:
-        """Keep the ratio of failing events in sight."""
-        self._failed.append(failed)
-        if failed and sum(self._failed) > FAILURES_TOLERATED:
+    def note_failure(self) -> None:
+        """The newest event failed: keep the ratio of failing events in sight."""
+        failed = self._failed
+        failed.append(self.folded)
+        while failed[0] <= self.folded - FAILURES_AMONG:
+            failed.popleft()
+        if len(failed) > FAILURES_TOLERATED:
             raise TooManyFailuresError(
                 f"more than {FAILURES_TOLERATED} of the last {FAILURES_AMONG} events made the "
                 "customer step fail; see the newest dead letters of customer-events.v1 and start a "
@@ -133,7 +142,7 @@ class _Fold:
         self.histories: dict[str, ComplaintState] = {}
         self.alerts: list[SlaAlert] = []
         self.tallies: list[Tally] = []
-        self.outcomes: Counter[tuple[str, str]] = Counter()
+        self.outcomes: dict[tuple[str, str], int] = {}
         self.rejected: Counter[str] = Counter()
         self.unknown: Counter[tuple[str, str]] = Counter()
         self.newest: datetime | None = None
@@ -152,6 +161,7 @@ class _Fold:
         if type(event) in _POLICY_EVENTS:
             self._learn(record, event)
             return
+        self.pipeline.folded += 1
         key = event.customer_id.encode()
         row = self.customers.get(key) or self.batch.get(CUSTOMERS, key)
         try:
@@ -160,14 +170,16 @@ class _Fold:
             log.exception("the customer step failed on %s@%s", self.batch.topic, record.offset)
             self._reject(record, RejectReason.STEP_FAILED, traceback.format_exc()[-DETAIL:])
             self._count(event, REJECTED)
-            self.pipeline.note_failure(failed=True)
+            self.pipeline.note_failure()
             return
-        self.pipeline.note_failure(failed=False)
-        if result.state is not row:
-            self._keep(key, result.state)
-            self._note_histories(row, result.state)
+        state = result.state
+        if state is not row:
+            self.customers[key] = state
+            if state.complaints:
+                self._note_histories(row, state)
         self._count(event, _ADMISSIONS[result.admission])
-        self._act(record, result)
+        if result.effects:
+            self._act(result)
 
     def _learn(self, record: SourceRecord, event: PolicyEvent) -> None:
         """The partition is told of a version; one that cannot be used here is a dead letter."""
@@ -179,32 +191,27 @@ class _Fold:
     def _was_read(self, event: OfCustomer) -> bool:
         """Whether this partition has read the event's origin before: then it is intake's own second
         copy."""
-        origin = origin_of(event)
+        origin = event.origin if type(event) is Interaction else origin_of(event)
         if origin is None:
             return False
         name = f"{origin.topic}/{origin.partition}"
-        read = self.counts.origin_offsets.get(name, -1)
-        if origin.offset > read:
-            self.counts.origin_offsets[name] = origin.offset
+        offsets = self.counts.origin_offsets
+        if origin.offset > offsets.get(name, -1):
+            offsets[name] = origin.offset
             return False
         return True
 
-    def _keep(self, key: bytes, state: CustomerState) -> None:
-        self.customers[key] = state
-        at = wake_at(state)
-        self.batch.put(CUSTOMERS, key, state, None if at is None else _wake_ms(at))
-
     def _note_histories(self, old: CustomerState | None, new: CustomerState) -> None:
         """Remember the complaints this event touched: the others are the very same objects."""
-        if not new.complaints or (old is not None and new.complaints is old.complaints):
+        if old is not None and new.complaints is old.complaints:
             return
-        known = {id(state) for state in old.complaints} if old is not None else set()
+        known = set(map(id, old.complaints)) if old is not None else set()
         for state in new.complaints:
             if id(state) not in known:
                 self.histories[state.complaint.complaint_id] = state
 
     def _count(self, event: OfCustomer, outcome: str) -> None:
-        if isinstance(event, Interaction):
+        if type(event) is Interaction:
             name = _CHANNELS[event.channel]
             if not event.quiet and (self.newest is None or event.occurred_at > self.newest):
                 self.newest = event.occurred_at
@@ -212,16 +219,15 @@ class _Fold:
             name = "commands"
         else:
             return
-        counts = self.counts.counts.setdefault(name, {})
-        counts[outcome] = counts.get(outcome, 0) + 1
-        self.outcomes[name, outcome] += 1
+        outcomes, key = self.outcomes, (name, outcome)
+        outcomes[key] = outcomes.get(key, 0) + 1
 
-    def _act(self, record: SourceRecord, result: Step) -> None:
-        name, add = result.state.name, self.board.add
+    def _act(self, result: Step) -> None:
+        name, add, counted = result.state.name, self.board.add, self.tallies.append
         for effect in result.effects:
             if type(effect) is Tally:  # nine of ten: told apart before the slower `match`
                 add(effect)
-                self.tallies.append(effect)
+                counted(effect)
                 continue
             match effect:
                 case PublishComplaint(complaint):
@@ -260,6 +266,12 @@ class _Fold:
     def finish(self) -> None:
         """Write tables and counts, and show everything once it is applied."""
         batch, views, partition = self.batch, self.pipeline.views, self.batch.partition
+        for key, state in self.customers.items():
+            at = wake_at(state)
+            batch.put(CUSTOMERS, key, state, None if at is None else _wake_ms(at))
+        for (name, outcome), count in self.outcomes.items():
+            counts = self.counts.counts.setdefault(name, {})
+            counts[outcome] = counts.get(outcome, 0) + count
         written = self.board.flush(_Rows(batch))
         batch.put(PARTITIONS, ONLY, self.counts)
         if self.newest is not None:
