@@ -24,7 +24,7 @@ from typing import NamedTuple
 
 from tests.simulation.faults import FAULTS
 from tests.simulation.holes import HOLES, hole_open
-from tests.simulation.run import Outcome, run_seed, stage_set
+from tests.simulation.stage import Outcome, run_seed, stage_set
 
 CHUNK = 20
 """Seeds a process takes at a time; between them it collects garbage."""

@@ -122,6 +122,9 @@ class Network:
     """Processes that reach nobody before a time."""
     lost_answers_until: dict[Process, float] = field(default_factory=dict)
     """Processes whose requests arrive and whose answers do not, before a time."""
+    held_until: dict[Process, tuple[float, float]] = field(default_factory=dict)
+    """Processes whose connections hang before a first time: what they send arrives after a second
+    one, when they have long connected anew."""
     lost: int = 0
 
     def reaches(self, process: Process | None) -> bool:
@@ -134,6 +137,16 @@ class Network:
     def one_way(self) -> float:
         """Seconds a message is under way."""
         return self.rng.expovariate(1.0 / self.slow_seconds)
+
+    def held_up(self, process: Process | None) -> float:
+        """When a request that is sent now arrives, if its connection hangs; else 0."""
+        until, arrives_at = self.held_until.get(process, (0.0, 0.0)) if process else (0.0, 0.0)
+        return arrives_at if self.loop.now < until else 0.0
+
+    @property
+    def quiet_from(self) -> float:
+        """When the last of the requests that are held up arrives."""
+        return max((arrives for _, arrives in self.held_until.values()), default=0.0)
 
     def loses(self, process: Process | None, answer: bool) -> bool:
         """Whether this message vanishes."""
@@ -167,7 +180,8 @@ class Connection:
         """Let the cluster do `apply(answer)` and tell `answered(result, error)` in the client.
 
         Lost messages end in `RequestTimedOutError` after the time-out; what arrived is done all the
-        same, also when the client is dead by then.
+        same, also when the client is dead by then. So is what hung in a connection the client has
+        given up: the bytes were under way, and TCP delivers them, in order, when it can.
         """
         network, loop, process = self._network, self._network.loop, self.process
         if not self.open or (process is not None and not process.alive):
@@ -187,8 +201,10 @@ class Connection:
         if network.loses(process, answer=False):
             return
 
+        held = network.held_up(process)
+
         def answer(result: Any) -> None:
-            if network.loses(process, answer=True):
+            if held or network.loses(process, answer=True):
                 return
             error = result if isinstance(result, KafkaError) else None
             loop.call_at(
@@ -202,6 +218,9 @@ class Connection:
             except KafkaError as error:
                 answer(error)
 
+        if held:
+            loop.at(held - loop.now, arrive)
+            return
         self._arrived_at = max(self._arrived_at, loop.now + network.one_way())
         loop.at(self._arrived_at - loop.now, arrive)
 

@@ -268,9 +268,9 @@ class Consumer(Client):
         while True:
             name, generation = self._member_id, self._generation
             try:
-                await asyncio.shield(
-                    self.ask(partial(self.group.commit, name, generation, offsets))
-                )
+                asking = self.ask(partial(self.group.commit, name, generation, offsets))
+                asking.add_done_callback(_noticed)
+                await asyncio.shield(asking)
             except KafkaError as error:
                 if refusal(error):
                     self._refused(error)
@@ -354,3 +354,9 @@ class Consumer(Client):
             self._heart.cancel()
             await asyncio.gather(self._heart, return_exceptions=True)
             self._heart = None
+
+
+def _noticed(answer: "asyncio.Future[Any]") -> None:
+    """Who gave up waiting for an answer does not miss it, whatever it is."""
+    if not answer.cancelled():
+        answer.exception()

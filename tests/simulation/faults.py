@@ -70,6 +70,13 @@ def _lose_answers(run: "Run", fault: Fault) -> None:
     run.network.lost_answers_until[process] = run.loop.now + 0.1 + 5.0 * fault.size
 
 
+def _hold_up(run: "Run", fault: Fault) -> None:
+    # Longer than the session: a late commit of a generation that goes on would be taken by any
+    # broker, and be mended by the next one.
+    until = run.loop.now + run.settings.session_timeout_seconds + 0.5 + 3.0 * fault.size
+    run.network.held_until[run.worker(fault).process] = until, until + 0.5 + 5.0 * fault.pick
+
+
 def _broker_down(run: "Run", fault: Fault) -> None:
     run.network.down_until = run.loop.now + 0.1 + 4.0 * fault.size
 
@@ -78,6 +85,13 @@ def _no_leader(run: "Run", fault: Fault) -> None:
     logs = list(run.cluster.broker.logs.values())
     for log in logs[int(fault.pick * len(logs)) :: 3]:
         log.led_from = run.loop.now + 0.1 + 4.0 * fault.size
+
+
+def _changelog_without_leader(run: "Run", fault: Fault) -> None:
+    # One partition alone: effects go out and events come in while rows find nobody to take them.
+    logs = [log for tp, log in run.cluster.broker.logs.items() if tp.topic in CHANGELOGS]
+    log = logs[int(fault.pick * len(logs))]
+    log.led_from = run.loop.now + 0.1 + 8.0 * fault.size
 
 
 def _lossy(run: "Run", fault: Fault) -> None:
@@ -137,8 +151,10 @@ FAULTS: dict[str, Inflict] = {
     "stop in a callback": _stop_in_a_callback,
     "cut off": _cut_off,
     "lose answers": _lose_answers,
+    "held up": _hold_up,
     "broker down": _broker_down,
     "no leader": _no_leader,
+    "changelog without leader": _changelog_without_leader,
     "lossy network": _lossy,
     "refuse after append": _refuse_after_append,
     "compact": _compact,

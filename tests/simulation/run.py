@@ -1,14 +1,10 @@
 """One run: everything drawn from the seed, the story, and the verdict."""
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from random import Random
-
-import mode
 
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
@@ -17,21 +13,18 @@ from agents.complaints.sla.policy_file import parse_policy
 from agents.intake.settings import IntakeSettings
 from streams import topics
 from streams.deadlines import DeadlineSettings
-from streams.engine import EngineSettings, clients, engine, failpoints
 from tests.simulation.broker import Broker, Network
-from tests.simulation.clocks import Clocks, installed
-from tests.simulation.consumer import Admin, Consumer
+from tests.simulation.drawn import engine_settings
 from tests.simulation.faults import CHANGELOGS, FAULTS, Fault, draw
 from tests.simulation.group import Group
-from tests.simulation.loop import BOOT, KilledError, Process, Stuck, VirtualLoop, running
+from tests.simulation.loop import BOOT, EPOCH, KilledError, Process, VirtualLoop, running
 from tests.simulation.oracle import Durable, judge
-from tests.simulation.producer import Producer
 from tests.simulation.records import JUDGED_SECONDS, POLICY, Publication, publications
 from tests.simulation.redis import RedisServer
 from tests.simulation.worker import Plant, SimulatedWorker, topics_of
-from tests.simulation.world import Cluster, Trace, present
+from tests.simulation.world import Cluster, Trace
 
-__all__ = ["Outcome", "Run", "run_seed", "stage_set"]
+__all__ = ["Run"]
 
 FEED_SECONDS = 6.0
 HEAL_SECONDS = 12.0
@@ -40,24 +33,6 @@ PATIENCE_SECONDS = 120.0
 """So long after that all must be read, judged and committed: the promise of liveness."""
 COMPACTION_LAG_SECONDS = 30.0
 """Longer than anybody is paused, as `min.compaction.lag.ms` must be."""
-
-
-@dataclass
-class Outcome:
-    """What came of a seed."""
-
-    seed: int
-    problems: list[str]
-    digest: str
-    faults: Counter[str] = field(default_factory=Counter)
-    seconds: float = 0.0
-    """Virtual time it took."""
-    callbacks: int = 0
-    records: int = 0
-    rebalances: int = 0
-    replays: int = 0
-    mended: int = 0
-    lines: list[str] = field(default_factory=list)
 
 
 @cache
@@ -75,7 +50,7 @@ class Run:
         self.loop = loop
         self.partitions = rng.choice([1, 2, 2, 3])
         intake = tuple(sorted(rng.sample(topics.INTAKE_TOPICS, rng.randint(1, 3))))
-        self.settings = _engine_settings(rng)
+        self.settings = engine_settings(rng)
         embedded = Random(seed + 4).random() < 0.15
         if embedded:  # no producer ids, and ends that are too low
             self.settings = replace(self.settings, idempotent=False, exact_end_offsets=False)
@@ -224,7 +199,8 @@ class Run:
 
     async def _settle(self) -> str:
         """Wait until everything is read and judged; what is missing if that never comes."""
-        last = max(BOOT + HEAL_SECONDS, BOOT + FEED_SECONDS + JUDGED_SECONDS)
+        judged = BOOT + max(HEAL_SECONDS, FEED_SECONDS + JUDGED_SECONDS)
+        last = max(judged, self.network.quiet_from)
         await asyncio.sleep(last - self.loop.now)
         give_up = self.loop.now + PATIENCE_SECONDS
         quiet = 0
@@ -246,7 +222,7 @@ class Run:
             if not worker.ready:
                 return f"{worker.process} is not ready"
             assert worker.engine is not None
-            now_ms = int((self.loop.now - BOOT) * 1000) + EPOCH_MS
+            now_ms = int((self.loop.now - BOOT + EPOCH) * 1000)
             for lane in worker.engine.lanes.values():
                 if (wake := lane.wakeups.next_at_ms()) is not None and wake <= now_ms - 1_000:
                     return f"{lane} has an overdue wake-up"
@@ -260,126 +236,3 @@ class Run:
             if not any(worker.process.alive for worker in self.workers):
                 return
             await asyncio.sleep(0.2)
-
-
-EPOCH_MS = 1_772_442_000_000
-
-
-def _engine_settings(rng: Random) -> EngineSettings:
-    return EngineSettings(
-        bootstrap_servers="simulated",
-        group_id="simulated",
-        session_timeout_seconds=6.0,
-        heartbeat_interval_seconds=1.5,
-        rebalance_timeout_seconds=5.0,
-        drain_seconds=rng.choice([1.0, 2.0]),
-        lease_seconds=rng.choice([None, 0.0]),
-        max_records=rng.choice([1, 3, 10, 50]),
-        depth=rng.choice([1, 2, 2, 3]),
-        poll_seconds=2.0,
-        decoded_rows=rng.choice([1, 4, 1_000]),
-        idempotent=rng.random() < 0.75,
-        effect_batch_bytes=rng.choice([600, 1 << 19]),
-        changelog_soft_bytes=rng.choice([4_000, 8 << 20]),
-        request_timeout_seconds=rng.choice([3.0, 6.0]),
-        ask_seconds=4.0,
-        commit_seconds=rng.choice([0.3, 1.0]),
-        audit_seconds=3.0,
-        restoring_lanes=rng.choice([1, 2, 4]),
-        restore_records=rng.choice([3, 5_000]),
-        deleted_row_seconds=20.0,
-        start_seconds=20.0,
-        stall_seconds=rng.choice([5.0, 30.0]),
-        hard_exit_seconds=0.0,
-        tune_gc=False,
-    )
-
-
-@contextmanager
-def stage_set() -> Iterator[Clocks]:
-    """Put the invented clients and clocks where the engine finds its own, for many runs."""
-    clocks = Clocks()
-    fakes = {
-        "AIOKafkaConsumer": Consumer,
-        "LeanConsumer": Consumer,
-        "AIOKafkaProducer": Producer,
-        "AIOKafkaAdminClient": Admin,
-    }
-    before = {name: getattr(clients, name) for name in fakes if hasattr(clients, name)}
-    if len(before) < 3:
-        raise RuntimeError(f"streams/engine/clients.py has other clients than {set(fakes)}")
-    reached = failpoints.reached
-    for name in before:
-        setattr(clients, name, fakes[name])
-    try:
-        with installed(clocks), _cheap_sleep():
-            yield clocks
-    finally:
-        failpoints.reached = reached  # type: ignore[misc]
-        for name, client in before.items():
-            setattr(clients, name, client)
-
-
-@contextmanager
-def _cheap_sleep() -> Iterator[None]:
-    """Spare what only costs: a task per `Service.sleep`, ten looks a second at the lease."""
-    sleep, tick = mode.Service.sleep, engine._TICK_SECONDS
-
-    async def sleep_or_stop(self: mode.Service, n: float) -> None:
-        stopped = self._stopped
-        if stopped.is_set():
-            return
-        loop = asyncio.get_running_loop()
-        waiter: asyncio.Future[bool] = loop.create_future()
-        stopped._waiters.append(waiter)
-        timer = loop.call_later(n, _wake, waiter)
-        try:
-            await waiter
-        finally:
-            timer.cancel()
-            stopped._waiters.remove(waiter)
-
-    mode.Service.sleep = sleep_or_stop  # type: ignore[method-assign, assignment]
-    engine._TICK_SECONDS = 0.5
-    try:
-        yield
-    finally:
-        mode.Service.sleep = sleep  # type: ignore[method-assign]
-        engine._TICK_SECONDS = tick
-
-
-def _wake(waiter: "asyncio.Future[bool]") -> None:
-    if not waiter.done():
-        waiter.set_result(False)
-
-
-def run_seed(
-    seed: int, clocks: Clocks, *, keep_trace: bool = False, only: Sequence[str] = ()
-) -> Outcome:
-    """Run one seed on a stage that is set; `only` faults of these kinds, if given."""
-    loop = VirtualLoop()  # type: ignore[abstract]  # no sockets, no threads
-    clocks.loop = loop
-    run = Run(seed, loop, keep_trace=keep_trace, only=only)
-    failpoints.reached = run.reached  # type: ignore[misc]
-    present.append(run.cluster)
-    try:
-        problems = loop.run_world(run.story())
-    except Stuck as error:
-        problems = [f"stuck: {error}", *loop.failures]
-    finally:
-        present.pop()
-    outcome = Outcome(
-        seed,
-        problems,
-        run.cluster.trace.digest,
-        Counter(fault.kind for fault in run.faults),
-        loop.now - BOOT,
-        loop.callbacks,
-        len(run.input),
-        run.cluster.group.rebalances,
-        run.replays,
-        run.mended,
-        run.cluster.trace.lines,
-    )
-    loop.dispose()
-    return outcome
