@@ -17,7 +17,8 @@ from aiokafka import AIOKafkaProducer
 from redis.asyncio import Redis
 
 from agents.intake.ids import customer_id
-from benchmarks.contenders.whole import PARTITIONS, Record, simulated, start_of, take
+from benchmarks.contenders.job import PARTITIONS
+from benchmarks.contenders.whole import Record, simulated, start_of, take
 from benchmarks.harness.brokers import Broker, best_broker, publish, valkey
 from benchmarks.harness.options import Size, parse, write
 from benchmarks.harness.serving import (

@@ -19,7 +19,7 @@ import msgspec
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from redis.asyncio import Redis
 
-from benchmarks.contenders.whole import PARTITIONS
+from benchmarks.contenders.job import PARTITIONS
 from benchmarks.harness.brokers import Broker, best_broker, valkey
 from benchmarks.harness.children import ChildFailedError
 from benchmarks.harness.customers import Templates

@@ -24,10 +24,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from redis.asyncio import Redis
 
 from benchmarks.contenders import quix_env
+from benchmarks.contenders.job import PARTITIONS
 from benchmarks.contenders.whole import (
     CHANNELS,
     IDENTITY_PREFIX,
-    PARTITIONS,
     Digest,
     Record,
     WholeTask,

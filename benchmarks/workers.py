@@ -16,7 +16,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.contenders.whole import PARTITIONS, Record, simulated, start_of
+from benchmarks.contenders.job import PARTITIONS
+from benchmarks.contenders.whole import Record, simulated, start_of
 from benchmarks.harness.brokers import Broker, best_broker, publish, valkey
 from benchmarks.harness.options import Size, parse, write
 from benchmarks.harness.serving import SOURCES, create_intake_topics, serving, until_counted

@@ -10,7 +10,6 @@ import json
 import os
 import resource
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -25,11 +24,11 @@ from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import default_policy
 from agents.customer.step import step, wake_at
+from benchmarks.contenders.engine_app import engine_app, engine_settings
 from benchmarks.contenders.job import Meter
 from schemas.events import CustomerEvent, DeadlineReached
-from streams.app import ManyiApp
 from streams.deadlines import DeadlineService
-from streams.engine import Engine, EngineObserver, EngineSettings, RecordBatch, Stage
+from streams.engine import Engine, EngineObserver, RecordBatch, Stage
 from streams.pipeline.customers import encode_deadline
 from streams.pipeline.tables import CUSTOMERS
 
@@ -83,13 +82,7 @@ class Holder:
         """Clocks that fell due before it was let go are late for another reason."""
         self.late: list[float] = []
         self.restores = Restores()
-        app: Any = ManyiApp(
-            task.group,
-            broker=f"kafka://{task.broker}",
-            store="memory://",
-            web_enabled=False,
-            datadir=tempfile.mkdtemp(prefix="bench-"),
-        )
+        app = engine_app(task.broker, task.group)
         up, down = app.channel(maxsize=16), app.channel(maxsize=16)
         upstream = Stage(name="up", topics=(task.upstream,), channel=up, changelog=None, tables=())
         stage = Stage(
@@ -101,13 +94,8 @@ class Holder:
         )
         app.agent(up, name="up")(self.pass_on)
         app.agent(down, name="customers")(self.customers)
-        settings = EngineSettings(
-            bootstrap_servers=task.broker,
-            group_id=task.group,
-            idempotent=task.idempotent,
-            exact_end_offsets=task.idempotent,
-            session_timeout_seconds=60.0,
-            rebalance_timeout_seconds=60.0,
+        settings = engine_settings(
+            task.broker, task.group, idempotent=task.idempotent, session_seconds=60.0
         )
         self.engine = Engine(settings, [upstream, stage], self.restores)
         self.deadlines = DeadlineService(self.engine, stage, upstream.topics, encode_deadline)

@@ -2,14 +2,13 @@
 
 import asyncio
 import os
-import tempfile
 from typing import Any
 
 import uvloop
 
+from benchmarks.contenders.engine_app import engine_app, engine_settings
 from benchmarks.contenders.job import Account, Meter, after, decode, read_task
-from streams.app import ManyiApp
-from streams.engine import Engine, EngineSettings, RecordBatch, Stage, Table
+from streams.engine import Engine, RecordBatch, Stage, Table
 
 ACCOUNTS = Table(name="accounts", prefix=b"a", row_type=Account)
 
@@ -28,13 +27,7 @@ async def run() -> None:
     task = read_task()
     done = asyncio.Event()
     left = task.count
-    app: Any = ManyiApp(
-        task.group,
-        broker=f"kafka://{task.broker}",
-        store="memory://",
-        web_enabled=False,
-        datadir=tempfile.mkdtemp(prefix="bench-"),
-    )
+    app = engine_app(task.broker, task.group)
     channel = app.channel(maxsize=16)
 
     async def accounts(batches: Any) -> None:
@@ -60,13 +53,11 @@ async def run() -> None:
         changelog=task.changelog,
         tables=(ACCOUNTS,),
     )
-    settings = EngineSettings(
-        bootstrap_servers=task.broker,
-        group_id=task.group,
+    settings = engine_settings(
+        task.broker,
+        task.group,
         idempotent=task.idempotent,
-        exact_end_offsets=task.idempotent,
-        session_timeout_seconds=10.0,
-        rebalance_timeout_seconds=10.0,
+        session_seconds=10.0,
         max_records=task.max_records,
     )
     app.service(Engine(settings, [stage]))

@@ -5,7 +5,6 @@ from typing import Any
 
 from benchmarks.contenders.job import Meter, read_task
 
-STORE = "default"  # what Quix calls the store of a dataframe
 CONSUMER = {
     "queued.min.messages": 100_000,
     "max.partition.fetch.bytes": 4 << 20,
@@ -34,21 +33,26 @@ def fold(purchase: Any, state: Any) -> None:
     )
 
 
-def run() -> None:
-    """Fold what there is."""
+def application(broker: str, group: str, **producer: Any) -> Any:
+    """An app that commits every second; `producer` adds to its producer's settings."""
     from quixstreams import Application  # only in its own environment
 
-    task = read_task()
-    app = Application(
-        broker_address=task.broker,
-        consumer_group=task.group,
+    return Application(
+        broker_address=broker,
+        consumer_group=group,
         auto_offset_reset="earliest",
         commit_interval=COMMIT_SECONDS,
         consumer_extra_config=CONSUMER,
-        producer_extra_config=PRODUCER,
+        producer_extra_config=PRODUCER | producer,
         state_dir=tempfile.mkdtemp(prefix="bench-"),
         loglevel="ERROR",
     )
+
+
+def run() -> None:
+    """Fold what there is."""
+    task = read_task()
+    app = application(task.broker, task.group)
     purchases = app.dataframe(app.topic(task.source, value_deserializer="json"))
     purchases.update(fold, stateful=True)
     meter = Meter()

@@ -34,7 +34,6 @@ RECORDS_PER_CONTACT = 7.5
 MESSY_SHARE = 0.005
 SPARE = 2.0
 """So many records are simulated for one that is kept."""
-PARTITIONS = 4
 CHANNELS = tuple(Channel)
 DAYS_AHEAD = 30
 """The simulated day lies ahead, so that no clock falls due during a run: rivals have none."""

@@ -1,18 +1,13 @@
 """The whole job as a good Faust user writes it: two agents, a table, Redis per event."""
 
-import asyncio
-import os
-import sys
-import tempfile
 from typing import Any
 
-import faust
 import redis.asyncio
 
-from benchmarks.contenders.job import Meter
+from benchmarks.contenders.faust_app import end, faust_app
+from benchmarks.contenders.job import PARTITIONS, Meter
 from benchmarks.contenders.whole import (
     IDENTITY_PREFIX,
-    PARTITIONS,
     Rules,
     identified,
     read_whole_task,
@@ -21,20 +16,7 @@ from benchmarks.contenders.whole import (
 from schemas.common import Channel
 
 task = read_whole_task()
-sys.argv = [sys.argv[0], "--loop=uvloop", "worker", "--loglevel=error", "--without-web"]
-
-app = faust.App(
-    task.group,
-    broker=f"kafka://{task.broker}",
-    store="memory://",
-    topic_partitions=PARTITIONS,
-    topic_replication_factor=1,
-    datadir=tempfile.mkdtemp(prefix="bench-"),
-    consumer_auto_offset_reset="earliest",
-    broker_session_timeout=10.0,
-    broker_heartbeat_interval=2.0,
-    producer_max_request_size=16 << 20,
-)
+app = faust_app(task.broker, task.group, producer_max_request_size=16 << 20)
 raw: Any = {"key_serializer": "raw", "value_serializer": "raw"}
 channels = app.topic(*task.sources.values(), **raw)
 events = app.topic(task.events, partitions=PARTITIONS, **raw)
@@ -88,10 +70,7 @@ async def customer(stream: Any) -> None:
 async def finish() -> None:
     """Tell what it took once everything is folded."""
     if taken == task.count and folded == accepted and meter is not None:
-        meter.tell()
-        await asyncio.sleep(1.0)  # the last changes wait in Faust's buffer
-        await app.producer.flush()
-        os._exit(0)
+        await end(app, meter)
 
 
 if __name__ == "__main__":

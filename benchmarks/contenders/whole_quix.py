@@ -1,16 +1,14 @@
 """The whole job on Quix Streams: a dataframe per channel, one with state, Redis per event."""
 
-import tempfile
 from functools import partial
 from typing import Any
 
 import redis
 
-from benchmarks.contenders.job import Meter
-from benchmarks.contenders.quix import COMMIT_SECONDS, CONSUMER, PRODUCER
+from benchmarks.contenders.job import PARTITIONS, Meter
+from benchmarks.contenders.quix import application
 from benchmarks.contenders.whole import (
     IDENTITY_PREFIX,
-    PARTITIONS,
     Rules,
     identified,
     read_whole_task,
@@ -21,7 +19,7 @@ from schemas.common import Channel
 
 def run() -> None:
     """Fold what there is."""
-    from quixstreams import Application, message_context  # only in its own environment
+    from quixstreams import message_context  # only in its own environment
     from quixstreams.models import Serializer, TopicConfig
 
     class SecondOfPair(Serializer):  # type: ignore[misc]
@@ -36,16 +34,7 @@ def run() -> None:
     cache = redis.Redis.from_url(task.redis_url)
     progress = {"taken": 0, "accepted": 0, "folded": 0}
     meter: Meter | None = None
-    app = Application(
-        broker_address=task.broker,
-        consumer_group=task.group,
-        auto_offset_reset="earliest",
-        commit_interval=COMMIT_SECONDS,
-        consumer_extra_config=CONSUMER,
-        producer_extra_config={**PRODUCER, "message.max.bytes": 15 << 20},
-        state_dir=tempfile.mkdtemp(prefix="bench-"),
-        loglevel="ERROR",
-    )
+    app = application(task.broker, task.group, **{"message.max.bytes": 15 << 20})
     raw: Any = {
         "value_deserializer": "bytes",
         "key_serializer": "bytes",

@@ -12,7 +12,8 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from benchmarks.contenders.whole import CHANNELS, PARTITIONS, WholeTask
+from benchmarks.contenders.job import PARTITIONS
+from benchmarks.contenders.whole import CHANNELS, WholeTask
 from benchmarks.harness.brokers import Broker, create_topics
 from benchmarks.harness.children import ChildFailedError, end, start
 from streams import topics
