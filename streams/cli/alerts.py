@@ -18,7 +18,13 @@ from streams.notifier.ledger import Ledger
 from streams.settings import Settings, load_settings
 from streams.terminal_text import printable
 
-_limit = click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+_limit = click.option(
+    "--limit",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="Show at most so many.",
+)
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 
 

@@ -51,7 +51,13 @@ def command() -> None:
 @_reason
 @_offsets
 @_since
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=50,
+    show_default=True,
+    help="Show at most so many.",
+)
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def list_(
     topics: tuple[str, ...],

@@ -124,7 +124,7 @@ def cli(ctx: click.Context) -> None:
         ctx.color = False
 
 
-@cli.command("version")
+@cli.command("version", short_help="Print the versions of manyi and what it stands on")
 def version() -> None:
     """Print the versions of manyi and of what it stands on."""
     rows = {

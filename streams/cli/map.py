@@ -61,7 +61,7 @@ def show(name: str) -> None:
     click.echo(mapping_text(name), nl=False)
 
 
-@command.command("check")
+@command.command("check", short_help="Check a mapping file, and try it on samples.")
 @click.argument("name", metavar="NAME|FILE")
 @click.argument("samples", nargs=-1, metavar="[SAMPLE…]")
 @click.option(

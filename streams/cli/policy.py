@@ -52,7 +52,7 @@ def check(files: tuple[Path, ...]) -> ExitCode:
     return ExitCode.OK
 
 
-@command.command("test")
+@command.command("test", short_help="Run journeys and calendar cases on a virtual clock.")
 @click.argument("paths", nargs=-1, required=True, type=PATHS, metavar="FILE|DIR…")
 @click.option("--quiet", is_flag=True, help="Leave out the tests that pass.")
 def test(paths: tuple[Path, ...], quiet: bool) -> ExitCode:

@@ -88,7 +88,9 @@ class Sent:
 
 
 @click.command("simulate", short_help="Publish the traffic of an invented contact centre")
-@click.option("--count", type=click.IntRange(0), default=10_000, show_default=True)
+@click.option(
+    "--count", type=click.IntRange(0), default=10_000, show_default=True, help="How many records."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Another seed, another day.")
 @click.option(
     "--speed",
@@ -115,12 +117,14 @@ class Sent:
     type=click.IntRange(1, MAX_CUSTOMERS),
     default=DEFAULT_CUSTOMERS,
     show_default=True,
+    help="How many people there are.",
 )
 @click.option(
     "--contacts-per-day",
     type=click.FloatRange(1, MAX_CONTACTS_PER_DAY),
     default=DEFAULT_CONTACTS_PER_DAY,
     show_default=True,
+    help="How busy the contact centre is.",
 )
 @click.option(
     "--messy",

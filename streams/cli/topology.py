@@ -5,7 +5,7 @@ import click
 from streams.topology import draw
 
 
-@click.command("topology")
+@click.command("topology", short_help="Draw what reads and writes which topic")
 def command() -> None:
     """Draw the topology: which flow reads which topic, keeps which tables, writes which topic.
 

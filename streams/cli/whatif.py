@@ -39,7 +39,14 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     help="A policy; the others are compared with the first. [the built-in one]",
 )
 @click.option("--mapping", metavar="NAME|FILE", help="What the rows of the file mean.")
-@click.option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default="table",
+    show_default=True,
+    help="How it is shown.",
+)
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
 @click.option(
     "--by",

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -52,6 +53,27 @@ def test_every_command_loads_and_has_help(name: str, capsys: pytest.CaptureFixtu
     assert run([name, "--help"]) == ExitCode.OK
     assert f"manyi {name}" in (out := capsys.readouterr().out)
     assert len(out.splitlines()) > 4
+
+
+def test_every_option_says_what_it_is_for() -> None:
+    """And no command's summary is cut off where commands are listed."""
+
+    def faults(command: click.Command, path: str) -> Iterator[str]:
+        yield from (
+            f"{path} {option.opts[0]}: no help"
+            for option in command.params
+            if isinstance(option, click.Option) and not option.help
+        )
+        if command.get_short_help_str(limit=80).endswith("..."):
+            yield f"{path}: its summary is too long"
+        if isinstance(command, click.Group):
+            context = click.Context(command)
+            for name in command.list_commands(context):
+                found = command.get_command(context, name)
+                assert found is not None
+                yield from faults(found, f"{path} {name}")
+
+    assert list(faults(cli, "manyi")) == []
 
 
 def test_help_loads_no_machinery() -> None:
