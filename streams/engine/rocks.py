@@ -46,7 +46,7 @@ def require_rocksdb() -> None:
     except ImportError as error:
         raise ConfigurationError(
             "rows are to be kept in RocksDB, which is not installed here: "
-            "pip install 'manyi[rocksdb]', or keep them in memory (MANYI_STATE_STORE=memory)"
+            "pip install rocksdict, or keep them in memory (MANYI_STATE_STORE=memory)"
         ) from error
 
 
