@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
+from streams.engine import Consumer
 from streams.errors import UserError
 
 POLL_MS = 500
@@ -33,12 +34,12 @@ class UnreadError(UserError):
 @asynccontextmanager
 async def open_reader(
     clients: Mapping[str, Any], client_id: str, fetch_wait_ms: int = FETCH_WAIT_MS
-) -> AsyncIterator[AIOKafkaConsumer]:
+) -> AsyncIterator[Consumer]:
     """A consumer outside of any group; `clients` are settings of Kafka clients.
 
     Who waits for what is yet to come lets the broker keep a fetch longer.
     """
-    reader = AIOKafkaConsumer(
+    reader = Consumer(
         **clients,
         client_id=client_id,
         auto_offset_reset="earliest",
@@ -53,20 +54,18 @@ async def open_reader(
         await reader.stop()
 
 
-async def begin_of(reader: AIOKafkaConsumer, tp: TopicPartition) -> int:
+async def begin_of(reader: Consumer, tp: TopicPartition) -> int:
     """The first offset that is still there."""
     begin: int = (await reader.beginning_offsets([tp]))[tp]
     return begin
 
 
-async def end_of(reader: AIOKafkaConsumer, tp: TopicPartition) -> int:
+async def end_of(reader: Consumer, tp: TopicPartition) -> int:
     """The offset the next record will get."""
     return (await ends_of(reader, [tp]))[tp]
 
 
-async def ends_of(
-    reader: AIOKafkaConsumer, tps: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
+async def ends_of(reader: Consumer, tps: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """The offset the next record of each will get; what the reader was assigned to is given up.
 
     Asked for it, some brokers (the embedded one) tell the beginning of their last batch; what they
@@ -89,7 +88,7 @@ async def ends_of(
 
 
 async def read(
-    reader: AIOKafkaConsumer, tp: TopicPartition, begin: int, end: int
+    reader: Consumer, tp: TopicPartition, begin: int, end: int
 ) -> AsyncIterator[Sequence[Any]]:
     """The records of one partition in [begin, end), some at a time; raises `UnreadError`.
 

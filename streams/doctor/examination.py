@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 from redis.asyncio import Redis
@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from streams.doctor import kafka, policy, rules
 from streams.doctor import redis as redis_checks
 from streams.doctor.findings import Finding, broken, unknown
+from streams.engine import Consumer
 from streams.refusals import refusal
 from streams.settings import Settings
 from streams.topic_plan import open_admin
@@ -54,7 +55,7 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
             yield unknown(check, "needs the broker")
         return
     # With the group's name it can ask for offsets; without a subscription it never joins.
-    consumer = AIOKafkaConsumer(
+    consumer = Consumer(
         **settings.kafka_clients(),
         group_id=settings.group,
         enable_auto_commit=False,
@@ -70,7 +71,7 @@ async def _kafka(settings: Settings) -> AsyncIterator[Finding]:
 
 
 async def _with_clients(
-    admin: AIOKafkaAdminClient, consumer: AIOKafkaConsumer, settings: Settings
+    admin: AIOKafkaAdminClient, consumer: Consumer, settings: Settings
 ) -> AsyncIterator[Finding]:
     now_ms = int(datetime.now(UTC).timestamp() * 1000)
     present: dict[str, Sequence[TopicPartition]] = {}

@@ -17,6 +17,7 @@ it works is told where it happens: the barrier in `lane.py`, restore and foreign
 
 from streams.engine.batch import Effect, RecordBatch
 from streams.engine.clients import TopicPartition
+from streams.engine.consumer import Consumer
 from streams.engine.engine import Engine
 from streams.engine.errors import (
     BatchAbandonedError,
@@ -46,6 +47,7 @@ __all__ = [
     "BatchChannel",
     "ChangelogStalledError",
     "ConfigurationError",
+    "Consumer",
     "Effect",
     "Engine",
     "EngineError",

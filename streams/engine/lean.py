@@ -15,9 +15,10 @@ from collections import OrderedDict
 from itertools import chain, islice
 from typing import Any, Final
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.errors import CorruptRecordException
+
+from streams.engine.consumer import Consumer
 
 __all__ = ["LeanConsumer"]
 
@@ -26,7 +27,7 @@ _KNOWN: Final = {"_partition_records", "_topic_partition"}
 log = logging.getLogger(__name__)
 
 
-class LeanConsumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
+class LeanConsumer(Consumer):
     """An `AIOKafkaConsumer` whose `getmany` gives records without topic and partition."""
 
     async def start(self) -> None:

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from agents.intake.handles import CONVERSATION, STRENGTH, handle_kind
 from schemas.events import IdentityLink
 from streams import topics
-from streams.engine import Effect
+from streams.engine import Consumer, Effect
 from streams.identity.restoring import Link
 from streams.topic_plan import partitions_of
 
@@ -69,7 +69,7 @@ async def read_links(
     `clients` are settings of Kafka clients, `still_here` is called where reading takes a while.
     Raises KafkaError where the log cannot be read to its end.
     """
-    reader = AIOKafkaConsumer(
+    reader = Consumer(
         **clients,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
@@ -98,9 +98,7 @@ async def read_links(
         await reader.stop()
 
 
-async def _assign(
-    reader: AIOKafkaConsumer, clients: Mapping[str, Any]
-) -> dict[TopicPartition, int]:
+async def _assign(reader: Consumer, clients: Mapping[str, Any]) -> dict[TopicPartition, int]:
     """All partitions from their beginning; returns where they end now."""
     names = (topics.IDENTITY_LINKS, topics.CONVERSATION_LINKS)
     found = await partitions_of(clients, *names)

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from redis.exceptions import RedisError
 
@@ -23,6 +23,7 @@ from agents.alerts.alertmanager import annotations_of, labels_of
 from schemas.alert import SlaAlert
 from schemas.codec import MalformedRecord, decode_as
 from schemas.complaint import Complaint
+from streams.engine import Consumer
 from streams.notifier.deliverer import PATIENCE_MAX_SECONDS, PATIENCE_SECONDS
 from streams.notifier.deliveries import Firing, Taken
 from streams.notifier.ledger import Ledger
@@ -57,7 +58,7 @@ class AlertReader:
         self._observer = observer
         self._now = now
         self._wake = wake
-        self._consumer: AIOKafkaConsumer | None = None
+        self._consumer: Consumer | None = None
         self._begin_error: Exception | None = None
         self._marked: set[TopicPartition] = set()
         self._look_at = 0.0
@@ -66,7 +67,7 @@ class AlertReader:
     async def start(self) -> None:
         """Join the group. Raises KafkaError where the broker is out of reach."""
         self._begin_error = None
-        self._consumer = AIOKafkaConsumer(
+        self._consumer = Consumer(
             **self._settings.kafka,
             group_id=self._settings.group,
             enable_auto_commit=False,
