@@ -21,6 +21,7 @@ from streams.engine.envelope import (
     is_deleted,
     wake_of,
 )
+from streams.engine.records import LoggedRecord
 from streams.engine.stage import Table
 from streams.engine.stores import MemoryStore, Store, StoreMark
 from streams.engine.wakeups import Wakeups
@@ -41,28 +42,8 @@ def guard_row(applied: int) -> dict[bytes, bytes]:
     return {GUARD_KEY: header(applied, NEVER)}
 
 
-class LoggedRow(Protocol):
-    """A changelog record."""
-
-    @property
-    def offset(self) -> int:
-        """Position in the changelog."""
-
-    @property
-    def key(self) -> bytes | None:
-        """Scope, table prefix and key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """A sealed row, or None for a tombstone."""
-
-    @property
-    def timestamp(self) -> int:
-        """Epoch milliseconds."""
-
-    @property
-    def headers(self) -> Any:
-        """(name, bytes) pairs."""
+class LoggedRow(LoggedRecord, Protocol):
+    """A changelog record: its key is scope, table prefix and key, its value a sealed row."""
 
 
 class Promise(NamedTuple):

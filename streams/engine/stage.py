@@ -1,6 +1,5 @@
 """What a user of the engine declares: tables, stages, and the channel to an agent."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Generic, Protocol, TypeVar
@@ -8,6 +7,7 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 import msgspec
 
 from streams.engine.errors import ConfigurationError
+from streams.engine.records import LoggedRecord
 
 __all__ = ["BatchChannel", "SourceRecord", "Stage", "Table"]
 
@@ -16,28 +16,8 @@ R = TypeVar("R")
 _MAX_TOPIC_BYTES: Final = 249  # Kafka's own bound for topic names; also what a length byte can hold
 
 
-class SourceRecord(Protocol):
-    """One record of a source topic, as aiokafka hands it out."""
-
-    @property
-    def offset(self) -> int:
-        """Position in the source partition."""
-
-    @property
-    def key(self) -> bytes | None:
-        """Record key."""
-
-    @property
-    def value(self) -> bytes | None:
-        """Raw bytes, or None for a tombstone."""
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes]]:
-        """Record headers in order."""
-
-    @property
-    def timestamp(self) -> int:
-        """Epoch milliseconds, set by the producer or the broker (topic setting)."""
+class SourceRecord(LoggedRecord, Protocol):
+    """One record of a source topic."""
 
 
 class BatchChannel(Protocol):
