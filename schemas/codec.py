@@ -232,7 +232,7 @@ def time_fault(instant: datetime, received_at: datetime | None) -> str | None:
     """Say what is wrong with an event time, or None: before 2000, or a day after its arrival."""
     if instant < OLDEST_OCCURRED_AT:
         return f"{instant.isoformat()} is before {OLDEST_OCCURRED_AT.isoformat()}"
-    if received_at is not None and instant - received_at > _FUTURE:
+    if received_at is not None and instant > received_at and instant - received_at > _FUTURE:
         return f"{instant.isoformat()} is more than a day after {received_at.isoformat()}"
     return None
 

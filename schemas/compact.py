@@ -5,6 +5,7 @@ any other text is marked in front, and never of that length.
 """
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
@@ -71,7 +72,6 @@ REMEMBERED_IDS: Final = 8_192
 """One event asks for the short form of its id four times, and a card at every change of a customer
 for those of its last lines. Some 200 bytes each."""
 
-_PLACES: Final[dict[str, int]] = {word: place for place, word in enumerate(WORDS)}
 _is_uuid = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII
 ).fullmatch
@@ -103,11 +103,23 @@ def _marked(text: str, taken_length: int) -> bytes:
     return marked if len(marked) != taken_length else _MARK + marked
 
 
-def short_word(text: str) -> ShortWord:
-    """The short form of a word."""
-    return _PLACES.get(text, text)
+class _Shortened(dict[str, ShortWord]):
+    def __missing__(self, text: str) -> ShortWord:
+        return text
 
 
-def word_text(short: ShortWord) -> str:
-    """The word that `short` stands for."""
-    return WORDS[short] if type(short) is int else str(short)
+class _Spelled(dict[ShortWord, str]):
+    def __missing__(self, short: ShortWord) -> str:
+        if type(short) is int:
+            raise ValueError(f"no word stands at place {short}")
+        return str(short)
+
+
+# Asked ten times a record, so they are look-ups and not functions.
+short_word: Final[Callable[[str], ShortWord]] = _Shortened(
+    {word: place for place, word in enumerate(WORDS)}
+).__getitem__
+"""The short form of a word."""
+
+word_text: Final[Callable[[ShortWord], str]] = _Spelled(enumerate(WORDS)).__getitem__
+"""The word that a short form stands for; ValueError for a place that holds none."""

@@ -4,7 +4,7 @@ resolved, closed.
 A pure fold over the sorted events, so late events and any order of arrival give the same stages.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from msgspec import Struct
@@ -83,34 +83,13 @@ def closed_at(progress: Progress, reopen_within: timedelta, now: datetime) -> Pr
 
 def advance_progress(progress: Progress, event: ComplaintEvent, reopen_within: timedelta) -> None:
     """Fold one more event, the latest, into the caller's own `progress`."""
-    match event.what:
-        case ComplaintEventKind.OPENED | ComplaintEventKind.CUSTOMER_MESSAGE:
-            _customer_spoke(progress, event.at, reopen_within)
-        case ComplaintEventKind.HUMAN_REPLY:
-            if progress.first_response_at is None:
-                progress.first_response_at = event.at
-            _acknowledge(progress, event.at)
-        case ComplaintEventKind.ACKNOWLEDGED:
-            if progress.stage is Stage.RECEIVED:
-                _acknowledge(progress, event.at)
-        case ComplaintEventKind.PAUSED:
-            _work(progress)
-        case ComplaintEventKind.CHANGED:
-            _hand_over(progress, event)
-            progress.changes = progress.changes | event.changes
-            if OWNER in event.changes:
-                _work(progress)
-        case ComplaintEventKind.RESOLVED if progress.stage is not Stage.RESOLVED:
-            progress.stage = Stage.RESOLVED
-            progress.resolved_at = event.at
-            progress.resolutions = [*progress.resolutions, event.at]
-        case ComplaintEventKind.REOPENED if progress.stage is Stage.RESOLVED:
-            _reopen(progress, event.at)
-        case _:
-            pass
+    take = _HANDLERS.get(event.what)
+    if take is not None:
+        take(progress, event, reopen_within)
 
 
-def _customer_spoke(progress: Progress, at: datetime, reopen_within: timedelta) -> None:
+def _customer_spoke(progress: Progress, event: ComplaintEvent, reopen_within: timedelta) -> None:
+    at = event.at
     progress.last_contact_at = at
     progress.contact_count += 1
     resolved_at = progress.resolved_at
@@ -120,6 +99,54 @@ def _customer_spoke(progress: Progress, at: datetime, reopen_within: timedelta) 
         and at < resolved_at + reopen_within
     ):
         _reopen(progress, at)
+
+
+def _somebody_replied(progress: Progress, event: ComplaintEvent, _: timedelta) -> None:
+    if progress.first_response_at is None:
+        progress.first_response_at = event.at
+    _acknowledge(progress, event.at)
+
+
+def _was_acknowledged(progress: Progress, event: ComplaintEvent, _: timedelta) -> None:
+    if progress.stage is Stage.RECEIVED:
+        _acknowledge(progress, event.at)
+
+
+def _was_paused(progress: Progress, event: ComplaintEvent, _: timedelta) -> None:
+    _work(progress)
+
+
+def _was_changed(progress: Progress, event: ComplaintEvent, _: timedelta) -> None:
+    _hand_over(progress, event)
+    progress.changes = progress.changes | event.changes
+    if OWNER in event.changes:
+        _work(progress)
+
+
+def _was_resolved(progress: Progress, event: ComplaintEvent, _: timedelta) -> None:
+    if progress.stage is not Stage.RESOLVED:
+        progress.stage = Stage.RESOLVED
+        progress.resolved_at = event.at
+        progress.resolutions = [*progress.resolutions, event.at]
+
+
+def _was_reopened(progress: Progress, event: ComplaintEvent, _: timedelta) -> None:
+    if progress.stage is Stage.RESOLVED:
+        _reopen(progress, event.at)
+
+
+_HANDLERS: dict[ComplaintEventKind, Callable[[Progress, ComplaintEvent, timedelta], None]] = {
+    ComplaintEventKind.OPENED: _customer_spoke,
+    ComplaintEventKind.CUSTOMER_MESSAGE: _customer_spoke,
+    ComplaintEventKind.HUMAN_REPLY: _somebody_replied,
+    ComplaintEventKind.ACKNOWLEDGED: _was_acknowledged,
+    ComplaintEventKind.PAUSED: _was_paused,
+    ComplaintEventKind.CHANGED: _was_changed,
+    ComplaintEventKind.RESOLVED: _was_resolved,
+    ComplaintEventKind.REOPENED: _was_reopened,
+}
+"""What moves a complaint from stage to stage. A bot's reply, a pause that ends, a merger and a
+withdrawal move nothing."""
 
 
 def _acknowledge(progress: Progress, at: datetime) -> None:

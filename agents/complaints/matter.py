@@ -25,9 +25,12 @@ class Match(StrEnum):
     """The interaction names no matter of its own."""
 
 
+_ENDED = (Stage.RESOLVED, Stage.CLOSED)
+
+
 def is_open(complaint: ComplaintState) -> bool:
     """Open until resolved."""
-    return complaint.complaint.stage not in (Stage.RESOLVED, Stage.CLOSED)
+    return complaint.complaint.stage not in _ENDED
 
 
 def match(
@@ -42,11 +45,11 @@ def match(
     )
     if key in complaint.conversation_keys:
         return Match.CONVERSATION
-    if parents and any(parent in complaint.conversation_keys for parent in parents):
+    if parents and not set(parents).isdisjoint(complaint.conversation_keys):
         return Match.CONVERSATION
     if refs and complaint.matter_refs:
         # Both name their matter: it is the same, or it is not.
-        same = any(ref in complaint.matter_refs for ref in refs)
+        same = not set(refs).isdisjoint(complaint.matter_refs)
         return Match.REFERENCE if same else None
     if category and complaint.category:
         same = category == complaint.category and _is_near(complaint, interaction, rules)

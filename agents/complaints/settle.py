@@ -32,8 +32,12 @@ from schemas.alert import SlaAlert
 from schemas.clock import Announced, Announcement, Clock, ClockState, ComplaintEvent
 from schemas.complaint import ClockView, Complaint, Stage
 from schemas.customer import ComplaintState, CountedFact, Labels
+from schemas.policy import Target
 
 ALERT_NAMESPACE = UUID("6f2d6a52-6f0e-5f5e-9a3c-0d3a5f7f1f10")
+# What an enum answers by a call, a dictionary answers by a look-up.
+_NAMES = {target: target.value for target in Target}
+_MEASURES: dict[str, Measure] = {measure.value: measure for measure in Measure}
 HISTORY_SETTLE = timedelta(seconds=10)
 """How long an import must leave a complaint alone before its running clocks are judged: history
 arrives faster than it happened, and a verdict before the answer has been read would only be taken
@@ -247,10 +251,10 @@ def _counted(
     for clock in clocks:
         whose = replace(labels, team=clock.team) if clock.team else labels
         if clock.state is ClockState.MET and clock.ended_at is not None:
-            facts.append(CountedFact(Measure.MET, clock.ended_at, whose, clock.target.value))
+            facts.append(CountedFact(Measure.MET, clock.ended_at, whose, _NAMES[clock.target]))
         elif clock.state is ClockState.BREACHED and clock.breached_at is not None:
             facts.append(
-                CountedFact(Measure.BREACHED, clock.breached_at, whose, clock.target.value)
+                CountedFact(Measure.BREACHED, clock.breached_at, whose, _NAMES[clock.target])
             )
     return facts
 
@@ -269,7 +273,7 @@ def _difference(old: Sequence[CountedFact], new: Sequence[CountedFact]) -> list[
 
 
 def _tally(fact: CountedFact, count: int) -> Tally:
-    return Tally(Measure(fact.measure), fact.at, fact.labels, fact.value, count)
+    return Tally(_MEASURES[fact.measure], fact.at, fact.labels, fact.value, count)
 
 
 def _alert_of(complaint: Complaint, said: Announcement) -> SlaAlert:

@@ -64,7 +64,7 @@ class Standing:
                 event.id in self._known
                 or event.what is ComplaintEventKind.OPENED
                 or len(history) >= COMPLAINT_EVENTS
-                or sort_key(event) < sort_key(history[-1])
+                or (event.at <= history[-1].at and sort_key(event) < sort_key(history[-1]))
             ):
                 return False
             self._known.add(event.id)

@@ -21,6 +21,8 @@ def keep_score(
     A survey answer judges the conversation it is about, so it is counted under that one's channel,
     team and category; an answer inside a conversation borrows only what it does not say itself.
     """
+    if interaction.rating is None and not state.scores:
+        return state, []
     held = next(
         (c for c in state.scores if c.score.interaction_id == interaction.interaction_id), None
     )

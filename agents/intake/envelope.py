@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import msgspec
 
@@ -42,7 +42,7 @@ _CORE = frozenset(
 _DATA = frozenset({"data", "data_base64"})
 
 
-class Opened(NamedTuple):
+class Opened(msgspec.Struct, frozen=True, gc=False):
     """The record without its envelope. `body` is None where the envelope holds no data.
 
     `hashed` are the bytes whose hash tells a resend from a changed record: the data alone, so that

@@ -6,7 +6,7 @@ question for the whole batch.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from msgspec.structs import force_setattr, replace
@@ -49,6 +49,7 @@ ORDERS_AS_HANDLES = 2
 _ORDER = "order:"
 _ORDER_KEY = "#order|"  # no source can be named like this, so no conversation is mistaken for it
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
 _NO_CUSTOMER = Rejected(
     RejectReason.NO_CUSTOMER,
     "customer",
@@ -174,8 +175,8 @@ def instant_of(timestamp_ms: int) -> datetime:
     Producers may set timestamps (`CreateTime`), so they are data like everything else.
     """
     try:
-        return datetime.fromtimestamp(timestamp_ms / 1_000, UTC)
-    except (ValueError, OverflowError, OSError):
+        return _EPOCH + timestamp_ms * _MILLISECOND
+    except OverflowError:
         return _EPOCH
 
 

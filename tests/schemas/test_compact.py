@@ -70,3 +70,9 @@ def test_every_word_of_the_contract_has_one(words: type[Channel]) -> None:
 def test_another_word_stands_for_itself() -> None:
     """Nothing is lost that the table does not know."""
     assert word_text(short_word("telex")) == "telex"
+
+
+def test_a_place_without_a_word_is_refused() -> None:
+    """A number that a later version wrote is never shown as some other word."""
+    with pytest.raises(ValueError, match=str(len(WORDS))):
+        word_text(len(WORDS))

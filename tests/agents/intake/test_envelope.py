@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agents.intake.envelope import check_attributes, normalise_source, open_envelope
+from agents.intake.envelope import Opened, check_attributes, normalise_source, open_envelope
 from schemas.codec import MalformedRecord
 from schemas.common import SourceName
 from schemas.limits import RECORD_BYTES
@@ -49,7 +49,7 @@ def opened(event: Any, headers: Any = STRUCTURED) -> dict[str, Any] | None:
 def test_plain_json_is_left_alone() -> None:
     """Without an envelope the bytes are the record."""
     raw = b'{"text": "the \\"specversion\\" of it"}'
-    assert open_envelope(raw, ()) == (raw, raw, False)
+    assert open_envelope(raw, ()) == Opened(raw, raw, False)
     nested = b'{"attributes": {"specversion": "9"}}'
     assert open_envelope(nested, ()).body == nested
 

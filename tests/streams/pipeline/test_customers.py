@@ -15,6 +15,7 @@ from schemas.customer import PartitionState
 from schemas.interaction import Interaction, Origin
 from streams.engine import Table
 from streams.pipeline.customers import (
+    FAILURES_AMONG,
     FAILURES_TOLERATED,
     CustomerPipeline,
     TooManyFailuresError,
@@ -162,6 +163,21 @@ async def test_a_step_that_keeps_failing_stops_the_worker(monkeypatch: pytest.Mo
     await fold(pipeline, *(a_record(n) for n in range(FAILURES_TOLERATED)))
     with pytest.raises(TooManyFailuresError, match="dead letters"):
         await fold(pipeline, a_record(FAILURES_TOLERATED))
+
+
+def test_failures_far_apart_do_not_stop_it() -> None:
+    """What counts is how many of the newest events failed, not how many ever did."""
+
+    def fail_every(events: int) -> None:
+        pipeline = a_pipeline()
+        for _ in range(3 * FAILURES_TOLERATED):
+            pipeline.folded += events
+            pipeline.note_failure()
+
+    apart = FAILURES_AMONG // FAILURES_TOLERATED
+    fail_every(apart)
+    with pytest.raises(TooManyFailuresError):
+        fail_every(apart - 1)
 
 
 async def test_intakes_own_second_copy_is_counted_apart() -> None:
