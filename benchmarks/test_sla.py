@@ -13,9 +13,9 @@ from agents.complaints.sla.announcements import announce
 from agents.complaints.sla.calendars import SECOND, WorkingCalendar, to_us
 from agents.complaints.sla.clocks import evaluate
 from agents.complaints.sla.explaining import explain_complaint
+from agents.complaints.sla.judging import Case, judge, replay_case
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import parse_policy
-from agents.complaints.sla.whatif import Case, judge_case, replay_case
 from schemas.clock import ComplaintEvent
 from schemas.clock import ComplaintEventKind as Kind
 from schemas.explanation import ComplaintHistory
@@ -99,7 +99,7 @@ def test_judge_a_history(benchmark: BenchmarkFixture) -> None:
     history = tuple(_history(8))
     case = Case(complaint_id="k", context=CONTEXT, history=history)
     until = START + dt.timedelta(days=9)
-    benchmark(lambda: judge_case(case, PLAN, until))
+    benchmark(lambda: judge(case, PLAN, until))
 
 
 def test_replay_a_history(benchmark: BenchmarkFixture) -> None:

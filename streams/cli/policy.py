@@ -16,7 +16,7 @@ from streams.policy_files import (
     require_policy,
     run_policy_test_files,
 )
-from streams.whatif.running import judge
+from streams.whatif.running import ask
 
 PATHS = click.Path(exists=True, path_type=Path)
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -95,11 +95,11 @@ def words(sources: tuple[str, ...], policy: Path | None, mapping: str | None) ->
 
     Each counted as not said. Exit status 0 if all are known, 1 if not.
     """
-    judged = judge(
+    asked = ask(
         sources, [policy] if policy else [], mapping=mapping, until=None, zone=None,
         errors=wide_console(stderr=True),
     )  # fmt: skip
-    unknown = unknown_words(judged.history.cases, Plan(judged.policies[0]))
+    unknown = unknown_words(asked.history.cases, Plan(asked.policies[0]))
     name = str(policy) if policy else "built in"
     for (field, word), count in sorted(unknown.items(), key=lambda item: (-item[1], item[0])):
         section, sample = ("severity", "high") if field == "severity" else ("tiers", "vip")
@@ -109,7 +109,7 @@ def words(sources: tuple[str, ...], policy: Path | None, mapping: str | None) ->
         )
     if unknown:
         return ExitCode.FAILED
-    click.echo(f"{name}: knows every word of {len(judged.history.cases):,} complaints")
+    click.echo(f"{name}: knows every word of {len(asked.history.cases):,} complaints")
     return ExitCode.OK
 
 

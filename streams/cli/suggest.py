@@ -6,12 +6,14 @@ import click
 import msgspec
 
 from agents.complaints.sla.drawing import draw_suggestions
+from agents.complaints.sla.judging import verdicts_of
+from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.suggest import satisfaction_by_wait, suggest
 from agents.complaints.sla.whatif import HELD_FIXED
 from streams.cli.whatif import FILE, instant, zone_named
 from streams.console import wide_console
 from streams.errors import ExitCode
-from streams.whatif.running import judge
+from streams.whatif.running import ask
 from streams.whatif.sources import save
 
 DIMENSIONS = ("channel", "tier", "region", "team")
@@ -55,7 +57,7 @@ def command(
     \b
     manyi suggest --history topic --policy now.yaml --by channel --by tier
     """
-    judged = judge(
+    asked = ask(
         sources,
         [policy] if policy else [],
         mapping=mapping,
@@ -64,10 +66,10 @@ def command(
         errors=wide_console(stderr=True),
     )
     if save_to is not None:
-        save(judged.history, save_to)
-    run, cases = judged.runs[0], judged.history.cases
-    suggestions = suggest(run, *by)
-    scores = satisfaction_by_wait(run, cases)
+        save(asked.history, save_to)
+    verdicts = list(verdicts_of(asked.cases(), Plan(asked.policies[0]), asked.history.until))
+    suggestions = suggest(verdicts, *by)
+    scores = satisfaction_by_wait(verdicts, asked.history.cases)
     if as_json:
         data = {
             "held_fixed": HELD_FIXED,

@@ -12,8 +12,8 @@ from agents.complaints.sla.plan import find_zone
 from streams.console import wide_console
 from streams.errors import ExitCode, UserError
 from streams.whatif.html import as_html
-from streams.whatif.report import Report, as_csv, make_report
-from streams.whatif.running import Judged, judge
+from streams.whatif.report import Report, as_csv
+from streams.whatif.running import answer, ask
 from streams.whatif.sources import save
 from streams.whatif.table import BY, draw_report
 
@@ -89,7 +89,7 @@ def command(
     manyi whatif --history tickets.csv --mapping helpdesk-export --policy a.yaml --format html \\
         --out report.html
     """
-    judged = judge(
+    asked = ask(
         sources,
         policies,
         mapping=mapping,
@@ -98,18 +98,11 @@ def command(
         errors=wide_console(stderr=True),
     )
     if save_to is not None:
-        save(judged.history, save_to)
-    report = report_of(judged)
+        save(asked.history, save_to)
+    report = answer(asked)
     _write(report, form, out, by, lang)
-    failed = judged.self_check is not None and judged.self_check.differ
+    failed = report.self_check is not None and report.self_check.differ
     return ExitCode.FAILED if failed else ExitCode.OK
-
-
-def report_of(judged: Judged) -> Report:
-    """The report of what was judged."""
-    digests = [policy_set.digest for policy_set in judged.policies]
-    runs = list(zip(judged.runs, digests, strict=True))
-    return make_report(judged.history, runs, judged.zone, judged.self_check)
 
 
 def _write(report: Report, form: str, out: Path | None, by: tuple[str, ...], lang: str) -> None:

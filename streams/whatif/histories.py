@@ -13,8 +13,8 @@ from msgspec.structs import replace
 
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
+from agents.complaints.sla.judging import Case
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.whatif import Case
 from agents.complaints.versions import Learned, Plans
 from agents.customer.step import known_at, step, wake_at
 from agents.identity import IdentityBook

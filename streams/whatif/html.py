@@ -8,8 +8,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from agents.complaints.sla.durations import format_duration
+from agents.complaints.sla.whatif import Change
 from streams.whatif.charts import bars, columns
-from streams.whatif.report import Change, Changes, PolicyReport, Report, local
+from streams.whatif.report import Changes, PolicyReport, Report, local
 
 STYLE = (Path(__file__).with_name("report.css")).read_text("utf-8")
 LISTED = 500

@@ -7,25 +7,13 @@ import csv
 import io
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
+from agents.complaints.sla.figures import DIMENSIONS, Figures, Lateness, OnCall, Tally
 from agents.complaints.sla.selfcheck import SelfCheck
-from agents.complaints.sla.whatif import (
-    DIMENSIONS,
-    HELD_FIXED,
-    Lateness,
-    OnCall,
-    PolicyRun,
-    Tally,
-    Verdict,
-    compare,
-    lateness,
-    on_call,
-    tally,
-)
+from agents.complaints.sla.whatif import HELD_FIXED, Change, Comparison
 from streams.whatif.sources import History
 
 LATE_CUTS = (0, 300, 3_600, 4 * 3_600, 86_400, 7 * 86_400)
@@ -58,19 +46,6 @@ class PolicyReport(Struct, frozen=True, kw_only=True):
     on_call: OnCall
 
 
-class Change(Struct, frozen=True, kw_only=True):
-    """A clock whose verdict differs; `other_due_at` None: the other policy promises nothing."""
-
-    complaint_id: str
-    target: str
-    channel: str
-    tier: str
-    started_at: datetime
-    due_at: datetime | None
-    ended_at: datetime | None
-    other_due_at: datetime | None
-
-
 class Changes(Struct, frozen=True, kw_only=True):
     """What another policy breaks anew, and what it no longer breaks: every clock, by complaint."""
 
@@ -98,13 +73,14 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def make_report(
     history: History,
-    runs: Sequence[tuple[PolicyRun, str]],
+    figures: Sequence[Figures],
+    versions: Sequence[str],
+    comparisons: Sequence[Comparison],
     zone: ZoneInfo,
     self_check: SelfCheck | None,
 ) -> Report:
-    """The report of runs (each with the digest of its policy); the others are compared to the
-    first."""
-    first = runs[0][0]
+    """The report of policies: each with its figures and version, the others with how they compare
+    to the first."""
     return Report(
         held_fixed=HELD_FIXED,
         source=history.source,
@@ -114,26 +90,34 @@ def make_report(
         timezone=zone.key,
         notes=history.notes,
         late_cuts_seconds=list(LATE_CUTS),
-        policies=[_policy(run, digest, zone) for run, digest in runs],
-        changes=[_changes(first, run) for run, _ in runs[1:]],
+        policies=[_policy(*pair) for pair in zip(figures, versions, strict=True)],
+        changes=[
+            Changes(
+                first=figures[0].name,
+                second=second.name,
+                newly_breached=comparison.newly_breached(),
+                no_longer_breached=comparison.no_longer_breached(),
+            )
+            for second, comparison in zip(figures[1:], comparisons, strict=True)
+        ],
         self_check=self_check,
     )
 
 
-def _policy(run: PolicyRun, digest: str, zone: ZoneInfo) -> PolicyReport:
+def _policy(figures: Figures, version: str) -> PolicyReport:
     return PolicyReport(
-        name=run.name,
-        version=digest,
-        by={name: _counted(run, name) for name in DIMENSIONS},
-        cells=_counted(run, *CELL),
-        lateness=lateness(run),
-        late_counts=late_counts(run),
-        on_call=on_call(run, zone),
+        name=figures.name,
+        version=version,
+        by={name: _counted(figures, name) for name in DIMENSIONS},
+        cells=_counted(figures, *CELL),
+        lateness=figures.lateness(),
+        late_counts=figures.late_counts(LATE_CUTS),
+        on_call=figures.on_call(),
     )
 
 
-def _counted(run: PolicyRun, *dimensions: str) -> list[Counted]:
-    return [_row(dimensions, key, row) for key, row in tally(run, *dimensions).items()]
+def _counted(figures: Figures, *dimensions: str) -> list[Counted]:
+    return [_row(dimensions, key, row) for key, row in figures.tally(*dimensions).items()]
 
 
 def _row(dimensions: Sequence[str], key: Sequence[str], row: Tally) -> Counted:
@@ -144,40 +128,6 @@ def _row(dimensions: Sequence[str], key: Sequence[str], row: Tally) -> Counted:
         open=row.open,
         ended=row.ended,
         kept_ratio=row.kept_ratio,
-    )
-
-
-def late_counts(run: PolicyRun) -> list[int]:
-    """How many broken promises were late by less than each next cut; the last is all beyond."""
-    seconds = [
-        ((verdict.ended_at or run.until) - verdict.breached_at).total_seconds()
-        for verdict in run.verdicts
-        if verdict.breached_at is not None
-    ]
-    edges = [*LATE_CUTS, float("inf")]
-    return [sum(low <= max(0.0, one) < high for one in seconds) for low, high in pairwise(edges)]
-
-
-def _changes(first: PolicyRun, second: PolicyRun) -> Changes:
-    found = compare(first, second)
-    return Changes(
-        first=first.name,
-        second=second.name,
-        newly_breached=[_change(now, was) for was, now in found.newly_breached],
-        no_longer_breached=[_change(was, now) for was, now in found.no_longer_breached],
-    )
-
-
-def _change(verdict: Verdict, other: Verdict | None) -> Change:
-    return Change(
-        complaint_id=verdict.complaint_id,
-        target=verdict.target.value,
-        channel=str(verdict.channel),
-        tier=str(verdict.tier),
-        started_at=verdict.started_at,
-        due_at=verdict.due_at,
-        ended_at=verdict.ended_at,
-        other_due_at=None if other is None else other.due_at,
     )
 
 

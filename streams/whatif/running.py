@@ -2,7 +2,7 @@
 
 import gc
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from glob import glob
@@ -13,15 +13,17 @@ import uvloop
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from agents.complaints.sla.judging import Case, Judged, judge, judge_all
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.selfcheck import SelfCheck, check_all
-from agents.complaints.sla.whatif import Case, PolicyRun, run_policies, run_policy
+from agents.complaints.sla.selfcheck import Checker
+from agents.complaints.sla.whatif import what_if
 from schemas.policy import PolicySet
 from streams.errors import ExitCode, UserError
 from streams.importing.files import STDIN, total_bytes
 from streams.importing.mappings import load_mapping
 from streams.policy_files import require_policy
 from streams.settings import load_settings
+from streams.whatif.report import Report, make_report
 from streams.whatif.sources import TOPIC, History, read_history
 from streams.whatif.topic import read_topic
 
@@ -30,17 +32,29 @@ BUILT_IN = "built in"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Judged:
-    """A history and its verdicts under every policy, in the order they were named."""
+class Asked:
+    """A history, and the policies it is asked about. `bars` tell people how far it is."""
 
     history: History
     policies: list[PolicySet]
-    runs: list[PolicyRun]
+    names: list[str]
     zone: ZoneInfo
-    self_check: SelfCheck | None
+    bars: Progress
+
+    def cases(self) -> Iterator[Case]:
+        """The complaints, while a bar tells how many of them were judged."""
+        cases = self.history.cases
+        with self.bars:
+            task = self.bars.add_task(
+                f"Judging under {', '.join(self.names)}", total=len(cases), pace=""
+            )
+            for number, case in enumerate(cases):
+                if number % CASES_A_STEP == 0:
+                    self.bars.update(task, completed=number)
+                yield case
 
 
-def judge(
+def ask(
     sources: Sequence[str],
     policies: Sequence[Path],
     *,
@@ -48,11 +62,9 @@ def judge(
     until: datetime | None,
     zone: ZoneInfo | None,
     errors: Console,
-) -> Judged:
-    """Read the history and judge it. Raises UserError for what the user can mend."""
+) -> Asked:
+    """Read the history and the policies. Raises UserError for what the user can mend."""
     sets = [require_policy(path) for path in policies] or [require_policy(None)]
-    names = _names(policies) or [BUILT_IN]
-    shown_zone = zone or ZoneInfo(sets[0].timezone)
     bars = Progress(
         TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
         TextColumn("{task.fields[pace]}"), TimeRemainingColumn(),
@@ -60,20 +72,30 @@ def judge(
     )  # fmt: skip
     with bars:
         history = _read(sources, sets[0], mapping, bars)
-        if until is not None:
-            history.until = until
-        _note_reopening(history, sets)
-        gc.freeze()  # histories stay to the end: the collector need not look through them again
-        plans = [(name, Plan(one)) for name, one in zip(names, sets, strict=True)]
-        cases = _counting(history.cases, bars, f"Judging under {', '.join(names)}")
-        runs = run_policies(cases, plans, history.until, shown_zone)
-    return Judged(
+    if until is not None:
+        history.until = until
+    _note_reopening(history, sets)
+    gc.freeze()  # histories stay to the end: the collector need not look through them again
+    return Asked(
         history=history,
         policies=sets,
-        runs=runs,
-        zone=shown_zone,
-        self_check=_self_check(history, sets, runs, shown_zone),
+        names=_names(policies) or [BUILT_IN],
+        zone=zone or ZoneInfo(sets[0].timezone),
+        bars=bars,
     )
+
+
+def answer(asked: Asked) -> Report:
+    """Judge every complaint under every policy, and report."""
+    history, plans = asked.history, [Plan(one) for one in asked.policies]
+    digests = [plan.digest for plan in plans]
+    judged = judge_all(asked.cases(), plans, history.until)
+    checker = Checker(history.published, [*digests, *history.versions])
+    if history.published:
+        judged = _checking(judged, checker, history, plans)
+    figures, comparisons = what_if(judged, asked.names, history.until, asked.zone)
+    checked = checker.result() if history.published else None
+    return make_report(history, figures, digests, comparisons, asked.zone, checked)
 
 
 def _read(sources: Sequence[str], first: PolicySet, mapping: str | None, bars: Progress) -> History:
@@ -105,15 +127,6 @@ def _expanded(source: str) -> list[str]:
     return found
 
 
-def _counting(cases: Sequence[Case], bars: Progress, what: str) -> Iterator[Case]:
-    task = bars.add_task(what, total=len(cases), pace="")
-    for number, case in enumerate(cases):
-        if number % CASES_A_STEP == 0:
-            bars.update(task, completed=number)
-        yield case
-    bars.update(task, completed=len(cases))
-
-
 def _names(policies: Sequence[Path]) -> list[str]:
     """Short names that tell the files apart."""
     short = [path.stem for path in policies]
@@ -128,25 +141,20 @@ def _note_reopening(history: History, sets: Sequence[PolicySet]) -> None:
         )
 
 
-def _self_check(
-    history: History, sets: Sequence[PolicySet], runs: Sequence[PolicyRun], zone: ZoneInfo
-) -> SelfCheck | None:
-    """Production's verdicts beside those of the very version that gave each.
+def _checking(
+    judged: Iterable[list[Judged]], checker: Checker, history: History, plans: Sequence[Plan]
+) -> Iterator[list[Judged]]:
+    """Pass on what was judged, and hold it beside production's verdicts, each found again under the
+    very version that gave it.
 
     The log tells of the versions; what none of them and no named policy judged is not compared.
     """
-    if not history.published:
-        return None
-    judged = {policy.digest: run for policy, run in zip(sets, runs, strict=True)}
-    for digest, policy in history.versions.items():
-        if digest not in judged:
-            cases = [case for case in history.cases if _is_judged_by(history, case, digest)]
-            judged[digest] = run_policy(cases, Plan(policy), digest, history.until, zone)
-    return check_all(judged, history.published)
-
-
-def _is_judged_by(history: History, case: Case, digest: str) -> bool:
-    complaint = history.published.get(case.complaint_id)
-    return complaint is not None and any(
-        clock.policy_version == digest for clock in complaint.clocks
-    )
+    known = {digest: Plan(policy) for digest, policy in history.versions.items()}
+    known |= {plan.digest: plan for plan in plans}
+    for found in judged:
+        case = found[0].case
+        by_digest = {plan.digest: one for plan, one in zip(plans, found, strict=True)}
+        for digest in checker.judged_by(case.complaint_id) & known.keys():
+            one = by_digest.get(digest) or judge(case, known[digest], history.until)
+            checker.add(digest, case.complaint_id, one.verdicts())
+        yield found

@@ -10,7 +10,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from agents.complaints.sla.fold import in_order
-from agents.complaints.sla.whatif import Case, read_cases
+from agents.complaints.sla.judging import Case, read_cases
 from agents.mapping import Mapping
 from schemas.complaint import Complaint
 from schemas.events import CustomerEvent

@@ -9,7 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from agents.complaints.sla.durations import format_duration
-from streams.whatif.report import Change, Changes, Counted, PolicyReport, Report, local
+from agents.complaints.sla.whatif import Change
+from streams.whatif.report import Changes, Counted, PolicyReport, Report, local
 
 BY = ("target", "channel", "tier", "month")
 DRILL_DOWN = 20

@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import pytest
 from msgspec import convert
+from rich.progress import Progress
 
 from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import default_policy
-from agents.complaints.sla.selfcheck import check_all
-from agents.complaints.sla.whatif import run_policy
 from schemas.complaint import Complaint
 from streams.audit import audit
 from streams.cli.main import run
@@ -25,6 +24,7 @@ from streams.errors import ExitCode
 from streams.policies import read_published
 from streams.policy_files import require_policy
 from streams.views.explaining import explain_kept
+from streams.whatif.running import Asked, answer
 from streams.whatif.topic import read_topic
 from streams.worker import Worker
 from tests.integration.world import World, a_world, an_email, eventually
@@ -178,11 +178,13 @@ async def test_a_changed_file_takes_hold_while_the_worker_runs(tmp_path: Path) -
 
         history = await read_topic(world.worker.settings, default_policy(), lambda *_: None)
         assert set(history.versions) == {first, second, third, fourth}
-        runs = {
-            version: run_policy(history.cases, Plan(policy), version, history.until, UTC_ZONE)
-            for version, policy in history.versions.items()
-        }
-        checked = check_all(runs, history.published)
+        policies = list(history.versions.values())
+        names = [policy.digest for policy in policies]
+        bars = Progress(disable=True)
+        checked = answer(
+            Asked(history=history, policies=policies, names=names, zone=UTC_ZONE, bars=bars)
+        ).self_check
+        assert checked is not None
         assert (checked.differences, checked.other_policy) == ([], 0)
         assert checked.compared == 1
 

@@ -5,18 +5,23 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
+from rich.progress import Progress
 
+from agents.complaints.sla.judging import Verdict, verdicts_of
 from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.selfcheck import check
-from agents.complaints.sla.whatif import run_policy
+from agents.complaints.sla.selfcheck import Checker, SelfCheck
 from agents.simulation import simulate
+from schemas.clock import ClockState
+from schemas.policy import PolicySet
 from streams import topics
 from streams.embedded import EmbeddedServices
 from streams.policy_files import load_policy
-from streams.whatif.sources import read_history
+from streams.whatif.running import Asked, answer
+from streams.whatif.sources import History, read_history
 from streams.whatif.topic import read_topic
 from tests.integration.world import World, a_world, settings_for
 
@@ -66,20 +71,39 @@ async def test_the_replay_of_the_log_finds_productions_verdicts(tmp_path: Path) 
         async with a_world(services, policy=path) as world:
             await publish(world)
         history = await read_topic(settings_for(services), policy, lambda what, count: None)
-    run = run_policy(history.cases, Plan(policy), "now", history.until, Plan(policy).zone)
-    found = check(run, policy.digest, history.published)
+    found = self_check(history, policy)
     assert found.differences == []
     assert found.compared > 50
     assert found.other_policy == 0
 
-    other = check(run, "another", history.published)
-    assert (other.compared, other.differ) == (0, 0)
+    judged = list(verdicts_of(history.cases, Plan(policy), history.until))
+    assert compared(history, policy.digest, judged).compared == found.compared
+    assert compared(history, policy.digest, judged[1:]).differ <= 1
+    ended = [replace(verdict, state=ClockState.ENDED) for verdict in judged]
+    assert compared(history, policy.digest, ended).differ > 0
+
+    history.versions.clear()
+    other = self_check(history, load_policy(None))
+    assert (other.compared, other.differ, other.not_in_history) == (0, 0, 0)
     assert "could not be compared" in other.says
 
-    shifted = replace(run, verdicts=run.verdicts[1:])
-    assert check(shifted, policy.digest, history.published).differ <= 1
-    late = [replace(v, state="ended") for v in run.verdicts]
-    assert check(replace(run, verdicts=late), policy.digest, history.published).differ > 0
+
+def self_check(history: History, policy: PolicySet) -> SelfCheck:
+    """What `manyi whatif` says of its own replay."""
+    bars = Progress(disable=True)
+    zone = ZoneInfo(policy.timezone)
+    asked = Asked(history=history, policies=[policy], names=["now"], zone=zone, bars=bars)
+    found = answer(asked).self_check
+    assert found is not None
+    return found
+
+
+def compared(history: History, digest: str, verdicts: list[Verdict]) -> SelfCheck:
+    """Verdicts beside those production published."""
+    checker = Checker(history.published, [digest])
+    for complaint_id in history.published:
+        checker.add(digest, complaint_id, [v for v in verdicts if v.complaint_id == complaint_id])
+    return checker.result()
 
 
 def test_events_of_the_log_can_be_read_from_a_file(tmp_path: Path) -> None:

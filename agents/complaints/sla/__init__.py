@@ -14,6 +14,8 @@
 | `policy_tests` | runs both of them, a line each |
 | `policy_words` | what a policy promises, in words |
 | `replay`, `hindsight` | a finished history, deadline by deadline or in one pass |
-| `whatif`, `suggest` | histories under another policy; limits they would have kept |
+| `judging`, `sameness` | histories under one policy or several, what they say alike once |
+| `figures`, `whatif` | what a policy kept and broke, counted; what another changes |
+| `suggest` | the limits that histories would have kept |
 | `selfcheck` | a replay beside production's own verdicts |
 """

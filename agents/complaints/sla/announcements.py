@@ -290,7 +290,7 @@ class _Herald:
             if threshold > clock.used:
                 nearest = min(nearest, threshold)
                 continue
-            reached = clock.reached(threshold)
+            reached = clock.reached(threshold, clock.changed)
             if self.fire and reached <= self.now:
                 self._say(AlertKind.WARNED, shown, memory, at=reached, step=warn.name)
                 memory.warned = (*memory.warned, warn.name)

@@ -112,14 +112,17 @@ class Life:
             return
         self._end_once(ACKNOWLEDGEMENT, at, event.id)
         self._answer(at, event.id)
-        if self._waiting is not None:
-            self._waiting.end(at, event.id)
-            self._waiting = None
+        self._end_wait(at, event.id)
         if self._update is not None:
             self._update.end(at, event.id)
         self._update = self._start(UPDATE, event.id, at, event.id)
         if self._held is not None and (not event.team or normal(event.team) == normal(self.team)):
             self._let_go(at, event.id)
+
+    def _end_wait(self, at: int, cause: str) -> None:
+        if self._waiting is not None:
+            self._waiting.end(at, cause)
+            self._waiting = None
 
     def _bot_reply(self, at: int, event: ComplaintEvent) -> None:
         if self._opened and self._resolved is None and self.terms.bot_replies_count:
@@ -145,9 +148,7 @@ class Life:
         self._resolved = at
         self._end_once(ACKNOWLEDGEMENT, at, event.id)
         self._answer(at, event.id)
-        if self._waiting is not None:
-            self._waiting.end(at, event.id)
-            self._waiting = None
+        self._end_wait(at, event.id)
         if self._update is not None:
             self._update.end(at, event.id, verdict=False)
             self._update = None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 from agents.complaints.sla.announcements import announce
-from agents.complaints.sla.clocks import evaluate
+from agents.complaints.sla.clocks import evaluate, live
+from agents.complaints.sla.fold import Life
 from agents.complaints.sla.plan import Plan
 from schemas.clock import Announced, Announcement, Clock, ComplaintEvent
 from schemas.policy import ComplaintContext
@@ -46,6 +47,10 @@ class Replay:
     def clocks(self) -> list[Clock]:
         """Every clock as it stands now."""
         return evaluate(self.history, self.plan, self.context, self.now)
+
+    def life(self) -> Life:
+        """The complaint lived through to now."""
+        return live(self.history, self.plan, self.context, self.now)[0]
 
     def _announce(self, now: dt.datetime, *, fire: bool) -> None:
         self.now = now

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
-from agents.complaints.sla.whatif import PolicyRun, Verdict
+from agents.complaints.sla.judging import Verdict
 from schemas.clock import ClockState
 from schemas.complaint import ClockView, Complaint
 
@@ -48,58 +49,60 @@ class SelfCheck(msgspec.Struct, frozen=True, kw_only=True):
         return f"Self-check: the replay finds all {self.compared:,} verdicts of production."
 
 
-def check(run: PolicyRun, digest: str, published: Mapping[str, Complaint]) -> SelfCheck:
-    """Compare a run under the policy with that digest with what production published last."""
-    verdicts: dict[str, list[Verdict]] = {}
-    for verdict in run.verdicts:
-        verdicts.setdefault(verdict.complaint_id, []).append(verdict)
-    compared = other = missing = 0
-    differences: list[str] = []
-    for complaint_id, complaint in sorted(published.items()):
-        found = verdicts.get(complaint_id)
-        mine = [clock for clock in complaint.clocks if clock.policy_version == digest]
-        other += len(complaint.clocks) - len(mine)
-        if found is None:
-            missing += bool(mine)
-            continue
+class Checker:
+    """Compares, complaint by complaint, verdicts found under some versions (by digest) with what
+    production published last."""
+
+    def __init__(self, published: Mapping[str, Complaint], digests: Iterable[str]) -> None:
+        self._published = published
+        self._digests = list(dict.fromkeys(digests))
+        self._seen: set[tuple[str, str]] = set()
+        self._compared = 0
+        self._differences: list[tuple[int, str, str]] = []
+
+    def judged_by(self, complaint_id: str) -> set[str]:
+        """The versions under which production judged that complaint."""
+        complaint = self._published.get(complaint_id)
+        return {clock.policy_version for clock in complaint.clocks} if complaint else set()
+
+    def add(self, digest: str, complaint_id: str, found: Sequence[Verdict]) -> None:
+        """Compare the verdicts of a complaint with those production gave under that version."""
+        self._seen.add((digest, complaint_id))
         # Two waits of one target may begin at one instant: a call that opens and is answered.
         known: dict[tuple[str, datetime], list[Verdict]] = {}
         for one in found:
             known.setdefault((one.target.value, one.started_at), []).append(one)
-        for clock in mine:
-            if clock.state not in _JUDGED:
+        for clock in self._published[complaint_id].clocks:
+            if clock.policy_version != digest or clock.state not in _JUDGED:
                 continue
-            compared += 1
+            self._compared += 1
             same_start = known.get((clock.target, clock.started_at), [])
             same = [one for one in same_start if one.instance == clock.instance] or same_start
             difference = _difference(clock, same)
             if difference:
-                differences.append(f"{complaint_id} {clock.target}: {difference}")
-    return SelfCheck(
-        policy_digest=digest,
-        compared=compared,
-        differ=len(differences),
-        other_policy=other,
-        not_in_history=missing,
-        differences=differences[:SHOWN],
-    )
+                told = f"{complaint_id} {clock.target}: {difference}"
+                self._differences.append((self._digests.index(digest), complaint_id, told))
 
-
-def check_all(runs: Mapping[str, PolicyRun], published: Mapping[str, Complaint]) -> SelfCheck:
-    """Compare runs under several versions, by digest: each verdict with the one that gave it."""
-    checks = [check(run, digest, published) for digest, run in runs.items()]
-    return SelfCheck(
-        policy_digest=", ".join(runs),
-        compared=sum(one.compared for one in checks),
-        differ=sum(one.differ for one in checks),
-        other_policy=sum(
-            clock.policy_version not in runs
-            for complaint in published.values()
+    def result(self) -> SelfCheck:
+        """What all comparisons found."""
+        versions = Counter(
+            (complaint_id, clock.policy_version)
+            for complaint_id, complaint in self._published.items()
             for clock in complaint.clocks
-        ),
-        not_in_history=sum(one.not_in_history for one in checks),
-        differences=[text for one in checks for text in one.differences][:SHOWN],
-    )
+        )
+        return SelfCheck(
+            policy_digest=", ".join(self._digests),
+            compared=self._compared,
+            differ=len(self._differences),
+            other_policy=sum(
+                count for (_, digest), count in versions.items() if digest not in self._digests
+            ),
+            not_in_history=sum(
+                digest in self._digests and (digest, complaint_id) not in self._seen
+                for complaint_id, digest in versions
+            ),
+            differences=[told for _, _, told in sorted(self._differences)[:SHOWN]],
+        )
 
 
 def _difference(clock: ClockView, found: list[Verdict]) -> str:

@@ -15,7 +15,7 @@ from operator import itemgetter
 
 import msgspec
 
-from agents.complaints.sla.whatif import Case, PolicyRun, Verdict
+from agents.complaints.sla.judging import Case, Verdict
 from agents.satisfaction.derive import Z, wilson
 from schemas.clock import ClockState
 from schemas.policy import Target
@@ -72,24 +72,27 @@ class Curve(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[float]
 
 
-def suggest(run: PolicyRun, *dimensions: str, shares: Sequence[float] = SHARES) -> list[Suggestion]:
-    """Limits for every target, by any of channel, tier and region; counted as the policy counts.
+def suggest(
+    verdicts: Iterable[Verdict], *dimensions: str, shares: Sequence[float] = SHARES
+) -> list[Suggestion]:
+    """Limits for every target, by any of channel, tier, region and team; counted as the policy of
+    these verdicts counts.
 
-    The run should promise every target whose limit is asked for, on the calendar it shall have;
+    It should promise every target whose limit is asked for, on the calendar it shall have;
     its own limits do not matter. Clocks without a verdict (resolved updates, merged complaints) are
     left out.
     """
-    groups: dict[tuple[Target, tuple[str, ...]], list[Verdict]] = {}
-    for verdict in run.verdicts:
+    groups: dict[tuple[Target, tuple[str, ...]], list[tuple[float, bool]]] = {}
+    for verdict in verdicts:
         if verdict.state is not ClockState.ENDED:
             labels = tuple(str(getattr(verdict, name)) for name in dimensions)
-            groups.setdefault((verdict.target, labels), []).append(verdict)
+            wait = (verdict.used_seconds, verdict.ended_at is not None)
+            groups.setdefault((verdict.target, labels), []).append(wait)
     order = {target: position for position, target in enumerate(Target)}
     suggestions = []
-    for (target, labels), verdicts in sorted(
+    for (target, labels), waits in sorted(
         groups.items(), key=lambda item: (order[item[0][0]], item[0][1])
     ):
-        waits = [(verdict.used_seconds, verdict.ended_at is not None) for verdict in verdicts]
         if len(waits) < FEWEST:
             continue
         curve = kaplan_meier(waits)
@@ -171,11 +174,11 @@ def round_up(seconds: float | None) -> int | None:
     raise AssertionError("the last step has no coarser one")
 
 
-def satisfaction_by_wait(run: PolicyRun, cases: Iterable[Case]) -> list[WaitAndScore]:
+def satisfaction_by_wait(verdicts: Iterable[Verdict], cases: Iterable[Case]) -> list[WaitAndScore]:
     """How the score fell with the wait for the first response, in elapsed time."""
     scores = {case.complaint_id: case.csat for case in cases if case.csat is not None}
     groups: list[list[int]] = [[] for _ in range(len(WAITS) + 1)]
-    for verdict in run.verdicts:
+    for verdict in verdicts:
         score = scores.get(verdict.complaint_id)
         if verdict.target is not Target.FIRST_RESPONSE or score is None:
             continue

@@ -15,16 +15,18 @@ ONCE = "once"
 
 
 class Mark:
-    """From `at` on the clock is in `state`; `cause` is the event that made it so."""
+    """From `at` on the clock is in `state` under these terms; `cause` is the event that made it
+    so."""
 
-    __slots__ = ("at", "cause", "reason", "state", "term")
+    __slots__ = ("at", "cause", "limit", "reason", "state", "term")
 
     def __init__(
-        self, at: int, state: SegmentState, term: Term | None, cause: str, reason: str
+        self, at: int, state: SegmentState, term: Term | None, limit: int, cause: str, reason: str
     ) -> None:
         self.at = at
         self.state = state
         self.term = term
+        self.limit = limit
         self.cause = cause
         self.reason = reason
 
@@ -176,8 +178,8 @@ class TickingClock:
             return None
         return term.calendar.add(at, self.limit - self.used)
 
-    def reached(self, amount: int) -> int:
-        """The instant at which `amount` was used under the terms that hold now."""
+    def reached(self, amount: int, since: int) -> int:
+        """The instant at which `amount` was used, under terms that hold from `since` on."""
         used = 0
         for mark, until in self.stretches(NEVER):
             if mark.state is not SegmentState.RUNNING or mark.term is None:
@@ -185,9 +187,9 @@ class TickingClock:
             calendar = mark.term.calendar
             counted = calendar.between(mark.at, until) if until < NEVER else NEVER
             if used + counted >= amount:
-                return max(calendar.add(mark.at, amount - used) or mark.at, self.changed)
+                return max(calendar.add(mark.at, amount - used) or mark.at, since)
             used += counted
-        return self.changed
+        return since
 
     def stretches(self, until: int) -> list[tuple[Mark, int]]:
         """The marks, each with where it ends: the last at the end of the clock, or at `until`."""
@@ -250,4 +252,4 @@ class TickingClock:
         return self.used + max(0, whole - ran)
 
     def _mark(self, at: int, state: SegmentState, cause: str, reason: str = "") -> None:
-        self.marks.append(Mark(at, state, self.term, cause, reason))
+        self.marks.append(Mark(at, state, self.term, self.limit, cause, reason))

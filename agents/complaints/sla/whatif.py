@@ -10,104 +10,83 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from agents.complaints.sla.judging import (
-    PAGES,
-    Call,
-    Case,
-    PolicyRun,
-    Verdict,
-    judge_case,
-    read_cases,
-    replay_case,
-    run_policies,
-    run_policy,
-)
+from agents.complaints.sla.calendars import from_us
+from agents.complaints.sla.figures import Figures
+from agents.complaints.sla.judging import Case, Judged
 from agents.complaints.sla.plan import Plan
-from schemas.alert import AlertKind
+from agents.complaints.sla.ticking import TickingClock
 from schemas.clock import ClockState
-
-__all__ = [
-    "DIMENSIONS",
-    "HELD_FIXED",
-    "LATENESS_QUANTILES",
-    "PAGES",
-    "Call",
-    "Case",
-    "Comparison",
-    "Lateness",
-    "OnCall",
-    "PolicyRun",
-    "Tally",
-    "Verdict",
-    "compare",
-    "judge_case",
-    "lateness",
-    "on_call",
-    "quantile_of",
-    "read_cases",
-    "replay_case",
-    "run_policies",
-    "run_policy",
-    "tally",
-    "unknown_words",
-]
 
 HELD_FIXED = (
     "Staff replies are held fixed: this is what the same work would have kept and broken, not a"
     " forecast of how people would have worked under the other promise."
 )
-DIMENSIONS = ("target", "channel", "tier", "region", "team", "month")
-LATENESS_QUANTILES = (0.5, 0.9, 0.99)
 
 
-class Tally(msgspec.Struct, kw_only=True):
-    """Counted verdicts. `open` clocks still run unbreached, `ended` ones gave no verdict."""
+class Change(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """A clock whose verdict differs, as the policy sees it that breaks it; `other_due_at` None: the
+    other policy promises nothing."""
 
-    met: int = 0
-    breached: int = 0
-    open: int = 0
-    ended: int = 0
-
-    @property
-    def kept_ratio(self) -> float | None:
-        """Met of all that have a verdict; None where nothing has."""
-        judged = self.met + self.breached
-        return self.met / judged if judged else None
-
-
-class Lateness(msgspec.Struct, frozen=True, kw_only=True):
-    """How late broken promises were, in elapsed seconds; those still unanswered count up to now."""
-
-    count: int
-    still_open: int
-    quantiles: dict[float, float]
-    longest_seconds: float
+    complaint_id: str
+    target: str
+    channel: str
+    tier: str
+    started_at: dt.datetime
+    due_at: dt.datetime | None
+    ended_at: dt.datetime | None
+    other_due_at: dt.datetime | None
 
 
-class OnCall(msgspec.Struct, frozen=True, kw_only=True):
-    """What the policy would have cost those on call. Hours are of the company's zone."""
+class Comparison:
+    """Which promises the second policy would have broken anew, and which no longer."""
 
-    pages: int
-    warnings: int
-    hours: float
-    pages_an_hour: float
-    busiest_hour: dt.datetime | None
-    busiest_hour_pages: int
-    by_hour_of_day: tuple[int, ...]
+    def __init__(self) -> None:
+        self._newly: list[Change] = []
+        self._healed: list[Change] = []
+
+    def add(self, first: Judged, second: Judged) -> None:
+        """Compare one complaint, clock by clock."""
+        if first is second:
+            return
+        before, after = _by_name(first), _by_name(second)
+        was = [name for name, clock in before.items() if _is_broken(first, clock)]
+        now = [name for name, clock in after.items() if _is_broken(second, clock)]
+        self._newly += [
+            _change(second, after[name], first, before.get(name)) for name in now if name not in was
+        ]
+        self._healed += [
+            _change(first, before[name], second, after.get(name)) for name in was if name not in now
+        ]
+
+    def newly_breached(self) -> list[Change]:
+        """Broken by the second policy only, the latest start first."""
+        return sorted(self._newly, key=attrgetter("started_at"), reverse=True)
+
+    def no_longer_breached(self) -> list[Change]:
+        """Broken by the first policy only, the latest start first."""
+        return sorted(self._healed, key=attrgetter("started_at"), reverse=True)
 
 
-class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """Which promises the other policy would have broken anew, and which no longer.
+def what_if(
+    judged: Iterable[Sequence[Judged]], names: Sequence[str], until: dt.datetime, zone: ZoneInfo
+) -> tuple[list[Figures], list[Comparison]]:
+    """The figures of every policy, and each of the others compared to the first.
 
-    Pairs are (under the first, under the second); None where a policy promises nothing.
+    `judged` is what `judge_all` finds; months and hours are those of `zone`.
     """
-
-    newly_breached: list[tuple[Verdict | None, Verdict]]
-    no_longer_breached: list[tuple[Verdict, Verdict | None]]
+    figures = [Figures(name, until, zone) for name in names]
+    comparisons = [Comparison() for _ in names[1:]]
+    for case in judged:
+        for figure, found in zip(figures, case, strict=True):
+            figure.add(found)
+        for comparison, found in zip(comparisons, case[1:], strict=True):
+            comparison.add(case[0], found)
+    return figures, comparisons
 
 
 def unknown_words(cases: Iterable[Case], plan: Plan) -> Counter[tuple[str, str]]:
@@ -128,86 +107,28 @@ def unknown_words(cases: Iterable[Case], plan: Plan) -> Counter[tuple[str, str]]
     return found
 
 
-def tally(run: PolicyRun, *dimensions: str) -> dict[tuple[str, ...], Tally]:
-    """Verdicts counted by any of `DIMENSIONS`, in order of their values."""
-    unknown = [name for name in dimensions if name not in DIMENSIONS]
-    if unknown:
-        raise ValueError(f"no dimension {unknown[0]!r}: known are {', '.join(DIMENSIONS)}")
-    counted: dict[tuple[str, ...], Tally] = {}
-    for verdict in run.verdicts:
-        key = tuple(str(getattr(verdict, name)) for name in dimensions)
-        row = counted.setdefault(key, Tally())
-        match verdict.state:
-            case ClockState.MET:
-                row.met += 1
-            case ClockState.BREACHED:
-                row.breached += 1
-            case ClockState.ENDED:
-                row.ended += 1
-            case _:
-                row.open += 1
-    return dict(sorted(counted.items()))
+def _by_name(judged: Judged) -> dict[tuple[int, str], TickingClock]:
+    """The same clock under another policy has the same name."""
+    return {(clock.position, clock.instance): clock for clock in judged.clocks}
 
 
-def compare(first: PolicyRun, second: PolicyRun) -> Comparison:
-    """The clocks whose verdict differs, the latest start first within each list."""
-    before = {verdict.name: verdict for verdict in first.verdicts}
-    after = {verdict.name: verdict for verdict in second.verdicts}
-    newly = [
-        (before.get(name), verdict)
-        for name, verdict in after.items()
-        if _is_breached(verdict) and not _is_breached(before.get(name))
-    ]
-    healed = [
-        (verdict, after.get(name))
-        for name, verdict in before.items()
-        if _is_breached(verdict) and not _is_breached(after.get(name))
-    ]
-    newly.sort(key=lambda pair: pair[1].started_at, reverse=True)
-    healed.sort(key=lambda pair: pair[0].started_at, reverse=True)
-    return Comparison(newly_breached=newly, no_longer_breached=healed)
+def _is_broken(judged: Judged, clock: TickingClock) -> bool:
+    return clock.breached is not None and judged.state_of(clock) is ClockState.BREACHED
 
 
-def lateness(run: PolicyRun) -> Lateness:
-    """From breach to end, or to now where nobody has ended it."""
-    broken = [verdict for verdict in run.verdicts if verdict.breached_at is not None]
-    late = sorted(
-        max(0.0, ((verdict.ended_at or run.until) - verdict.breached_at).total_seconds())
-        for verdict in broken
-        if verdict.breached_at is not None
+def _change(
+    judged: Judged, clock: TickingClock, other: Judged, otherwise: TickingClock | None
+) -> Change:
+    ended, _ = clock.stop()
+    due = judged.due(clock)
+    other_due = None if otherwise is None else other.due(otherwise)
+    return Change(
+        complaint_id=judged.case.complaint_id,
+        target=clock.target.value,
+        channel=judged.case.context.channel,
+        tier=judged.tier.value,
+        started_at=from_us(clock.started),
+        due_at=None if due is None else from_us(due),
+        ended_at=None if ended is None else from_us(ended),
+        other_due_at=None if other_due is None else from_us(other_due),
     )
-    return Lateness(
-        count=len(late),
-        still_open=sum(verdict.ended_at is None for verdict in broken),
-        quantiles={share: quantile_of(late, share) for share in LATENESS_QUANTILES if late},
-        longest_seconds=late[-1] if late else 0.0,
-    )
-
-
-def on_call(run: PolicyRun, zone: ZoneInfo) -> OnCall:
-    """Pages by hour, from the first start of a clock to `until`."""
-    pages = [call.at.astimezone(zone) for call in run.calls if call.kind in PAGES]
-    starts = [verdict.started_at for verdict in run.verdicts]
-    hours = (run.until - min(starts)).total_seconds() / 3_600 if starts else 0.0
-    by_hour = Counter(at.replace(minute=0, second=0, microsecond=0) for at in pages)
-    busiest = max(by_hour, key=lambda hour: (by_hour[hour], -hour.timestamp()), default=None)
-    by_hour_of_day = Counter(at.hour for at in pages)
-    return OnCall(
-        pages=len(pages),
-        warnings=sum(call.kind is AlertKind.WARNED for call in run.calls),
-        hours=hours,
-        pages_an_hour=len(pages) / hours if hours else 0.0,
-        busiest_hour=busiest,
-        busiest_hour_pages=by_hour[busiest] if busiest is not None else 0,
-        by_hour_of_day=tuple(by_hour_of_day[hour] for hour in range(24)),
-    )
-
-
-def quantile_of(values: Sequence[float], share: float) -> float:
-    """The smallest of the sorted values that at least this share does not exceed."""
-    rank = -(-len(values) * share // 1)
-    return values[max(0, min(len(values), int(rank)) - 1)]
-
-
-def _is_breached(verdict: Verdict | None) -> bool:
-    return verdict is not None and verdict.state is ClockState.BREACHED

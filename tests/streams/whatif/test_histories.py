@@ -6,8 +6,8 @@ import orjson
 import pytest
 from msgspec.structs import replace
 
+from agents.complaints.sla.judging import Case
 from agents.complaints.sla.policy_file import default_policy
-from agents.complaints.sla.whatif import Case
 from schemas.clock import ComplaintEventKind as Kind
 from streams.errors import UserError
 from streams.importing.files import open_files

@@ -6,6 +6,7 @@ import random
 import msgspec
 import pytest
 
+from agents.complaints.sla.judging import Verdict
 from agents.complaints.sla.suggest import (
     FEWEST,
     kaplan_meier,
@@ -14,17 +15,16 @@ from agents.complaints.sla.suggest import (
     satisfaction_by_wait,
     suggest,
 )
-from agents.complaints.sla.whatif import PolicyRun
 from schemas.clock import ClockState
 from tests.agents.complaints.sla.support import opened
-from tests.agents.complaints.sla.test_whatif import answered, case, run
+from tests.agents.complaints.sla.test_whatif import DAY, answered, case, verdicts
 
 
-def waits(minutes: list[int], still_open: int = 0) -> PolicyRun:
+def waits(minutes: list[int], still_open: int = 0) -> list[Verdict]:
     """First responses after so many minutes, and some that nobody has given."""
     cases = [case(f"c{n}", answered(wait)) for n, wait in enumerate(minutes)]
     cases += [case(f"o{n}", opened("2026-03-02 09:00")) for n in range(still_open)]
-    return run(cases=cases)
+    return verdicts(DAY, cases)
 
 
 def test_a_suggested_limit_would_have_been_kept_that_often_and_no_shorter_one_would() -> None:
@@ -56,10 +56,9 @@ def test_waits_that_have_not_ended_are_not_forgotten() -> None:
 def test_groups_are_counted_apart_and_clocks_without_a_verdict_not_at_all() -> None:
     """By channel, tier and region."""
     base = waits([5] * 30)
-    phone = [msgspec.structs.replace(verdict, channel="phone") for verdict in base.verdicts]
-    ended = [msgspec.structs.replace(verdict, state=ClockState.ENDED) for verdict in base.verdicts]
-    mixed = msgspec.structs.replace(base, verdicts=base.verdicts + phone + ended)
-    found = suggest(mixed, "channel", shares=(0.9,))
+    phone = [msgspec.structs.replace(verdict, channel="phone") for verdict in base]
+    ended = [msgspec.structs.replace(verdict, state=ClockState.ENDED) for verdict in base]
+    found = suggest(base + phone + ended, "channel", shares=(0.9,))
     assert [(item.labels, item.count) for item in found] == [(("email",), 30), (("phone",), 30)]
 
 
@@ -112,7 +111,7 @@ def test_satisfaction_falls_with_waiting_and_says_how_sure_that_is() -> None:
     cases = [case(f"f{n}", answered(4), csat=5) for n in range(10)]
     cases += [case(f"s{n}", answered(300), csat=1 + n % 2 * 3) for n in range(10)]
     cases.append(case("silent", answered(300)))
-    fast, slow = satisfaction_by_wait(run(cases=cases), cases)
+    fast, slow = satisfaction_by_wait(verdicts(DAY, cases), cases)
     assert (fast.count, fast.mean_score, fast.satisfied_ratio) == (10, 5, 1)
     assert (slow.count, slow.mean_score, slow.satisfied_ratio) == (10, 2.5, 0.5)
     assert (fast.from_seconds, fast.to_seconds, slow.from_seconds) == (0, 300, 14_400)

@@ -10,20 +10,18 @@ from rich.console import Console
 
 from agents.complaints.sla.clocks import evaluate, explain
 from agents.complaints.sla.drawing import draw_explanation, draw_suggestions
-from agents.complaints.sla.plan import Plan
-from agents.complaints.sla.suggest import satisfaction_by_wait, suggest
-from agents.complaints.sla.whatif import (
+from agents.complaints.sla.figures import Figures, quantile_of
+from agents.complaints.sla.judging import (
     Case,
-    PolicyRun,
-    compare,
-    lateness,
-    on_call,
-    quantile_of,
+    Verdict,
+    judge_all,
     read_cases,
     replay_case,
-    run_policy,
-    tally,
+    verdicts_of,
 )
+from agents.complaints.sla.plan import Plan
+from agents.complaints.sla.suggest import satisfaction_by_wait, suggest
+from agents.complaints.sla.whatif import Comparison, what_if
 from schemas.clock import ClockState
 from schemas.clock import ComplaintEventKind as Kind
 from schemas.policy import ComplaintContext, Target
@@ -60,9 +58,20 @@ CASES = [
 ]
 
 
-def run(of: Plan = DAY, name: str = "day", cases: list[Case] | None = None) -> PolicyRun:
+def run(of: Plan = DAY, cases: list[Case] | None = None, zone: ZoneInfo = BERLIN) -> Figures:
     """All cases under one policy."""
-    return run_policy(cases or CASES, of, name, UNTIL, BERLIN)
+    return what_if(judge_all(cases or CASES, [of], UNTIL), ["one"], UNTIL, zone)[0][0]
+
+
+def compare(*plans: Plan) -> Comparison:
+    """All cases under two policies."""
+    judged = judge_all(CASES, plans, UNTIL)
+    return what_if(judged, ["first", "second"], UNTIL, BERLIN)[1][0]
+
+
+def verdicts(of: Plan, cases: list[Case]) -> list[Verdict]:
+    """What became of every clock."""
+    return list(verdicts_of(cases, of, UNTIL))
 
 
 def test_a_replay_ends_where_the_clocks_are_evaluated() -> None:
@@ -74,45 +83,49 @@ def test_a_replay_ends_where_the_clocks_are_evaluated() -> None:
 
 def test_verdicts_are_counted_by_any_dimension() -> None:
     """Met, breached and open; the month is that of the start, in the company's zone."""
-    by_target = tally(run(), "target")
+    by_target = run().tally("target")
     assert by_target.keys() == {("first_response",)}
     row = by_target[("first_response",)]
     assert (row.met, row.breached, row.open) == (2, 2, 0)
     assert row.kept_ratio == 0.5
-    assert tally(run(), "channel", "month").keys() == {("email", "2026-03"), ("phone", "2026-03")}
-    in_utc = run_policy([case("late", answered(5, "2026-04-01 00:30"))], DAY, "d", UNTIL, UTC)
-    assert tally(in_utc, "month").keys() == {("2026-03",)}
+    assert run().tally("channel", "month").keys() == {("email", "2026-03"), ("phone", "2026-03")}
+    in_utc = run(cases=[case("late", answered(5, "2026-04-01 00:30"))], zone=UTC)
+    assert in_utc.tally("month").keys() == {("2026-03",)}
     with pytest.raises(ValueError, match="no dimension 'owner'"):
-        tally(run(), "owner")
+        run().tally("owner")
 
 
 def test_what_changes_between_two_policies_is_named_one_by_one() -> None:
-    """Newly and no longer breached, with both verdicts for the drill-down."""
-    there = compare(run(), run(HOUR, "hour"))
-    assert [now.complaint_id for _, now in there.newly_breached] == ["slow"]
-    assert there.no_longer_breached == []
-    was, now = there.newly_breached[0]
-    assert was is not None
-    assert (was.state, now.state) == (ClockState.MET, ClockState.BREACHED)
-    back = compare(run(HOUR, "hour"), run())
-    assert [was.complaint_id for was, _ in back.no_longer_breached] == ["slow"]
+    """Newly and no longer breached, with when it was due under both for the drill-down."""
+    there = compare(DAY, HOUR)
+    (change,) = there.newly_breached()
+    assert (change.complaint_id, change.target) == ("slow", "first_response")
+    assert change.due_at == at("2026-03-02 10:00")
+    assert change.other_due_at == at("2026-03-03 09:00")
+    assert there.no_longer_breached() == []
+    back = compare(HOUR, DAY)
+    assert back.newly_breached() == []
+    assert back.no_longer_breached() == [change]
 
 
 def test_a_promise_only_one_policy_makes_is_compared_with_nothing() -> None:
     """A breach of what nobody promised before is new."""
     more = plan("{first_response: {within: 24h}, update: {every: 1h}}")
-    there = compare(run(), run(more, "more"))
-    assert {now.target for _, now in there.newly_breached} == {Target.UPDATE}
-    assert all(was is None for was, _ in there.newly_breached)
+    found = compare(DAY, more).newly_breached()
+    assert {change.target for change in found} == {Target.UPDATE}
+    assert all(change.other_due_at is None for change in found)
+    starts = [change.started_at for change in found]
+    assert starts == sorted(starts, reverse=True)
 
 
 def test_lateness_counts_from_the_breach_and_open_ones_up_to_now() -> None:
     """Quantiles over all breaches; nobody is left out for being unanswered."""
-    late = lateness(run())
+    late = run().lateness()
     assert (late.count, late.still_open) == (2, 1)
     assert late.quantiles[0.5] == (2_000 - 1_440) * 60
     assert late.longest_seconds == (UNTIL - at("2026-03-06 09:00")).total_seconds()
-    assert lateness(run(cases=[CASES[0]])).quantiles == {}
+    assert run().late_counts((0, 600 * 60)) == [1, 1]
+    assert run(cases=[CASES[0]]).lateness().quantiles == {}
 
 
 def test_the_load_on_call_is_counted_by_the_hour() -> None:
@@ -120,7 +133,7 @@ def test_the_load_on_call_is_counted_by_the_hour() -> None:
 
     `quick` was answered at the very instant of its warning, so it has none.
     """
-    load = on_call(run(HOUR, "hour"), BERLIN)
+    load = run(HOUR).on_call()
     assert (load.pages, load.warnings) == (6, 3)
     assert load.busiest_hour == at("2026-03-02 10:00")
     assert load.busiest_hour_pages == 2
@@ -180,7 +193,7 @@ def test_an_explanation_is_drawn_to_scale() -> None:
 def test_suggestions_and_scores_are_drawn_with_their_uncertainty() -> None:
     """Nobody should read a limit without its interval."""
     many = [case(f"c{n}", answered(10 * n), csat=5 - n // 20) for n in range(1, 81)]
-    day = run(cases=many)
+    day = verdicts(DAY, many)
     text = _drawn(
         draw_suggestions(suggest(day, "channel"), satisfaction_by_wait(day, many), ["channel"])
     )
