@@ -119,11 +119,6 @@ class Life:
         if self._held is not None and (not event.team or normal(event.team) == normal(self.team)):
             self._let_go(at, event.id)
 
-    def _end_wait(self, at: int, cause: str) -> None:
-        if self._waiting is not None:
-            self._waiting.end(at, cause)
-            self._waiting = None
-
     def _bot_reply(self, at: int, event: ComplaintEvent) -> None:
         if self._opened and self._resolved is None and self.terms.bot_replies_count:
             self._answer(at, event.id)
@@ -245,6 +240,11 @@ class Life:
         """Somebody spoke: from now on a customer's message waits for its own answer."""
         self._answered = True
         self._end_once(FIRST_RESPONSE, at, cause)
+
+    def _end_wait(self, at: int, cause: str) -> None:
+        if self._waiting is not None:
+            self._waiting.end(at, cause)
+            self._waiting = None
 
     def _set_pause(self, at: int, event: ComplaintEvent, reason: str | None) -> None:
         self._paused = reason
