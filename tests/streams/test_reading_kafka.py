@@ -3,10 +3,12 @@
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from agents.complaints.sla.policy_file import default_policy
 from deploy.kafka import LocalKafka
 from schemas.rejection import DeadLetterHeader
 from streams import dlq, topics
 from streams.identity.links import read_links
+from streams.policies import publish_policy, read_published
 from streams.settings import Settings, load_settings
 from streams.topic_plan import partitions_of
 from streams.worker import ensure_topics
@@ -43,6 +45,17 @@ async def test_dead_letters_are_found(settings: Settings) -> None:
     selection = dlq.Selection(topics=(topic,))
     letters = [letter async for letter in dlq.read(settings.kafka_clients(), selection)]
     assert [letter.value for letter in letters] == [b"{"]
+
+
+async def test_published_policies_are_found(settings: Settings) -> None:
+    """What a worker puts on the topic is read back; before that there is nothing, and no error."""
+    await ensure_topics(settings)
+    clients = settings.kafka_clients()
+    published = await read_published(clients)
+    assert published.newest is None
+    await publish_policy(clients, default_policy(), "test", published)
+    (found,) = await read_published(clients)
+    assert found.policy == default_policy()
 
 
 async def test_links_are_found(settings: Settings) -> None:
