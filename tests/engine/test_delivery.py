@@ -10,7 +10,7 @@ import pytest
 
 from streams.embedded import EmbeddedServices
 from streams.engine.failpoints import PLACES
-from tests.engine.harness import PATIENCE_SECONDS, Bench
+from tests.engine.harness import PATIENCE_SECONDS, Bench, Verdict
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -65,9 +65,8 @@ async def test_a_worker_folds_commits_and_goes_on_after_a_clean_stop(bench: Benc
     assert verdict.rows == bench.keys
 
 
-@pytest.mark.parametrize("place", PLACES)
-async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: str) -> None:
-    """Whatever step the process dies in: no wrong row, nothing missing, duplicates identical."""
+async def killed_at(bench: Bench, place: str) -> Verdict:
+    """Records come, the worker dies at this step again and again; no row is wrong in the end."""
     await bench.feed(3_000)
     where = f"{place}:2" if "commit" in place else f"count/{place}:5"
     await feed_until_dead(bench, {"ENGINE_FAILPOINT": where})
@@ -75,6 +74,13 @@ async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: s
     assert await bench.stop("one") == 0
     verdict = await bench.judge()
     assert verdict.wrong == {}
+    return verdict
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: str) -> None:
+    """Whatever step the process dies in: no wrong row, nothing missing, duplicates identical."""
+    verdict = await killed_at(bench, place)
     assert verdict.lines == bench.fed
     assert verdict.rows_wrong_if_last_wins == 0
 
@@ -85,13 +91,7 @@ async def test_kill_9_with_rows_on_disk_leaves_the_right_rows(
 ) -> None:
     """Between acknowledgement and disk, and after both: a later life goes on from what is there."""
     bench.environment["STATE_DIR"] = str(tmp_path / "state")
-    await bench.feed(3_000)
-    where = f"{place}:2" if "commit" in place else f"count/{place}:5"
-    await feed_until_dead(bench, {"ENGINE_FAILPOINT": where})
-    await bench.wait_until_done()
-    assert await bench.stop("one") == 0
-    verdict = await bench.judge()
-    assert verdict.wrong == {}
+    verdict = await killed_at(bench, place)
     assert verdict.rows_wrong_if_last_wins == 0
     assert "read anew" not in bench.log_of("one")
     assert "are not used" not in bench.log_of("one")
