@@ -17,6 +17,7 @@
 | `counts:customers` | hash | `<partition>` -> outcomes per channel |
 | `progress` | hash | `<partition>` -> PartitionProgress, JSON: how fresh its views are |
 | `partitions` | string | how many partitions write views |
+| `life` | string | a name that a flush takes away: whoever remembers another one writes again |
 
 Values are absolute and belong to one partition, so writing one again changes nothing, and a reader
 adds partitions up.
@@ -54,6 +55,7 @@ class ViewKeys:
         self.customer_counts = f"{base}counts:customers"
         self.progress = f"{base}progress"
         self.partitions = f"{base}partitions"
+        self.life = f"{base}life"
 
     def customer(self, customer_id: str) -> str:
         """A customer's card."""

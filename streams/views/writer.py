@@ -276,7 +276,7 @@ class ViewWriter:
         self._presence.ask(pipe, server=bool(progress))
         commands.fill(pipe)
         if progress:
-            pipe.hset(self.keys.progress, mapping=progress)
+            self._presence.claim(pipe, progress)
         async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
             if self._presence.lost(await pipe.execute()):
                 await self._start_over()
@@ -286,7 +286,7 @@ class ViewWriter:
         log.warning("Redis has lost the live views; they are written again from the rows")
         for owned in self._owned.values():
             owned.lose()
-        await self.redis.delete(self.keys.progress)  # others miss theirs within a second
+        await self.redis.delete(self.keys.progress)
         self.on_lost()
 
     def _fail(self, error: Exception) -> None:

@@ -350,3 +350,51 @@ async def test_views_that_redis_lost_are_written_again(
     assert await reader.customer("c-1") is not None
     assert await reader.customer("c-2") is not None
     assert (await reader.freshness()).state == "live"
+
+
+async def test_all_writers_notice_a_flush(
+    redis: Redis, prefix: str, clock: Clock, reader: ViewReader
+) -> None:
+    """Not only the one that writes first: the partitions of the others come back as well."""
+    writers = [
+        ViewWriter(
+            redis,
+            prefix,
+            partitions=2,
+            source=lambda partition: [CustomerItem(card(f"c-{partition}"))],
+            clock=clock,
+        )
+        for _ in range(2)
+    ]
+    for partition, writer in enumerate(writers):
+        writer.own(partition, applied=5)
+        await settle(writer)
+    await redis.delete(*await redis.keys(f"{prefix}*"))
+    clock.now += HEARTBEAT_SECONDS
+    for writer in writers:
+        await writer.flush()
+    assert [writer.incomplete for writer in writers] == [(0,), (1,)]
+    assert (await reader.freshness()).state == "empty"
+    for writer in writers:
+        await settle(writer)
+    assert await reader.customer("c-0") is not None
+    assert await reader.customer("c-1") is not None
+
+
+async def test_who_takes_over_after_a_flush_does_not_trust_the_progress_of_before(
+    redis: Redis, prefix: str, clock: Clock, reader: ViewReader
+) -> None:
+    """An owner that dies with the write by which it would have noticed claims nothing."""
+    old = ViewWriter(redis, prefix, partitions=1, source=nothing, clock=clock)
+    old.own(0, applied=5)
+    await settle(old)
+    await redis.delete(*await redis.keys(f"{prefix}*"))
+    pipe = redis.pipeline(transaction=True)
+    old._presence.ask(pipe, server=False)
+    old._presence.claim(pipe, old._progress(clock.now))
+    await pipe.execute()  # and there it dies
+    rows = [CustomerItem(card("c-1"))]
+    new = ViewWriter(redis, prefix, partitions=1, source=lambda _: rows, clock=clock)
+    new.own(0, applied=5)
+    await settle(new)
+    assert await reader.customer("c-1") is not None
