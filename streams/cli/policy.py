@@ -8,6 +8,7 @@ import click
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_words import draw_policy
 from agents.complaints.sla.whatif import unknown_words
+from streams.cli.options import HISTORY, MAPPING
 from streams.console import wide_console
 from streams.errors import ExitCode, UserError
 from streams.policy_files import (
@@ -79,17 +80,10 @@ def _colour(line: str) -> str | None:
 
 
 @command.command("words")
-@click.option(
-    "--history",
-    "sources",
-    multiple=True,
-    required=True,
-    metavar="FILE|topic",
-    help="What happened: records, customer events or saved histories; or the log.",
-)
+@HISTORY
 @click.option("--policy", type=FILE, envvar="MANYI_POLICY", show_envvar=True,
               help="The file that should know them. [what is built in]")  # fmt: skip
-@click.option("--mapping", metavar="NAME|FILE", help="What the rows of the file mean.")
+@MAPPING
 def words(sources: tuple[str, ...], policy: Path | None, mapping: str | None) -> ExitCode:
     """Name words for severity and tier that came up and that the policy does not know.
 

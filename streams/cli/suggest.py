@@ -10,6 +10,7 @@ from agents.complaints.sla.judging import verdicts_of
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.suggest import satisfaction_by_wait, suggest
 from agents.complaints.sla.whatif import HELD_FIXED
+from streams.cli.options import HISTORY, MAPPING, SAVE, UNTIL
 from streams.cli.whatif import FILE, instant, zone_named
 from streams.console import wide_console
 from streams.errors import ExitCode
@@ -20,24 +21,17 @@ DIMENSIONS = ("channel", "tier", "region", "team")
 
 
 @click.command("suggest", short_help="Suggest promises that history would have kept")
-@click.option(
-    "--history",
-    "sources",
-    multiple=True,
-    required=True,
-    metavar="FILE|topic",
-    help="What happened: records, customer events or saved histories; or the log.",
-)
+@HISTORY
 @click.option("--policy", type=FILE, help="Names the targets and their calendars. [built in]")
-@click.option("--mapping", metavar="NAME|FILE", help="What the rows of the file mean.")
+@MAPPING
 @click.option(
     "--by",
     multiple=True,
     type=click.Choice(DIMENSIONS),
     help="Apart by these, together; repeat it. [all in one]",
 )
-@click.option("--until", metavar="TIME", help="Judge as of this instant. [the last event]")
-@click.option("--save", "save_to", metavar="FILE", help="Keep the histories found, to go faster.")
+@UNTIL
+@SAVE
 @click.option("--json", "as_json", is_flag=True, help="Print the data.")
 def command(
     sources: tuple[str, ...],

@@ -9,6 +9,7 @@ import msgspec
 
 from agents.complaints.sla.journey_file import parse_instant
 from agents.complaints.sla.plan import find_zone
+from streams.cli.options import HISTORY, MAPPING, SAVE, UNTIL
 from streams.console import wide_console
 from streams.errors import ExitCode, UserError
 from streams.whatif.html import as_html
@@ -22,14 +23,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.command("whatif", short_help="Apply another policy to what really happened")
-@click.option(
-    "--history",
-    "sources",
-    multiple=True,
-    required=True,
-    metavar="FILE|DIR|PATTERN|topic",
-    help="What happened: records, customer events or saved histories; or the log. Repeatable.",
-)
+@HISTORY
 @click.option(
     "--policy",
     "policies",
@@ -38,7 +32,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     metavar="FILE",
     help="A policy; the others are compared with the first. [the built-in one]",
 )
-@click.option("--mapping", metavar="NAME|FILE", help="What the rows of the file mean.")
+@MAPPING
 @click.option(
     "--format",
     "form",
@@ -56,9 +50,9 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
     type=click.Choice([*BY, "region", "team"]),
     help="Tables to show.",
 )
-@click.option("--until", metavar="TIME", help="Judge as of this instant. [the last event]")
+@UNTIL
 @click.option("--zone", metavar="NAME", help="Months and hours of this zone. [the first policy's]")
-@click.option("--save", "save_to", metavar="FILE", help="Keep the histories found, to go faster.")
+@SAVE
 @click.option("--lang", type=click.Choice(["en", "zh"]), default="en", help="HTML opens in it.")
 def command(
     sources: tuple[str, ...],
