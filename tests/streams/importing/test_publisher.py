@@ -34,6 +34,10 @@ def message(number: int, text: str = "Hello") -> Outgoing:
     return check("chat", record, NOW).record
 
 
+PATIENCE_MS = 60_000
+"""A command that sends takes some seconds to start, on a busy machine many."""
+
+
 async def read_all(settings: Settings, topic: str, count: int) -> list[Any]:
     """Read so many records of a topic from its beginning."""
     consumer = AIOKafkaConsumer(
@@ -43,7 +47,7 @@ async def read_all(settings: Settings, topic: str, count: int) -> list[Any]:
     try:
         found: list[Any] = []
         while len(found) < count:
-            batch = await consumer.getmany(timeout_ms=10_000)
+            batch = await consumer.getmany(timeout_ms=PATIENCE_MS)
             assert batch, f"only {len(found)} of {count} records came"
             found += [record for records in batch.values() for record in records]
         return found
