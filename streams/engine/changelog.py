@@ -65,7 +65,7 @@ class Changelog:
         """Nobody else has written here since we own it."""
         self._foreign: list[tuple[int, int]] = []  # ranges somebody else wrote, not looked at yet
         self._writing = asyncio.Lock()  # the broker takes one batch per partition at a time anyway
-        self._rounds = Rounds(self._write_together)
+        self._rounds = Rounds(self._write_together, lambda: writer.turn(*tp))
         self._settings = settings
         self._writer = writer
         self._reader_of = reader_of

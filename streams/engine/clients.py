@@ -101,6 +101,7 @@ def build_consumer(settings: EngineSettings) -> Any:
         rebalance_timeout_ms=int(settings.rebalance_timeout_seconds * 1000),
         max_partition_fetch_bytes=settings.fetch_bytes,
         fetch_max_wait_ms=int(settings.fetch_wait_seconds * 1000),
+        hold_seconds=settings.fetch_hold_seconds,
         partition_assignment_strategy=[_assignor(settings)],
         **_common(settings),
     )

@@ -7,11 +7,13 @@ record's own key, once per key, plus twice the record. A wrong estimate costs a 
 halves, never a wrong state.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from streams.engine.stage import SourceRecord
+from streams.engine.clients import TopicPartition
+from streams.engine.errors import RowTooLargeError
+from streams.engine.stage import SourceRecord, Stage
 
-__all__ = ["cut"]
+__all__ = ["cut", "too_large"]
 
 
 def cut(
@@ -42,3 +44,16 @@ def cut(
         seen.add(key)
         total += size
     yield records[start:]
+
+
+def too_large(
+    stage: Stage, tp: TopicPartition, offset: int, sealed: Mapping[bytes, bytes], limit_bytes: int
+) -> RowTooLargeError:
+    """The error for one record whose rows do not fit, in words that name the largest."""
+    key, row = max(sealed.items(), key=lambda item: len(item[1]))
+    table = stage.tables_by_prefix[key[:1]]
+    return RowTooLargeError(
+        f"{tp.topic}/{tp.partition} offset {offset}: the rows of this one record do not fit into a "
+        f"changelog batch of {limit_bytes} bytes; the largest is {key[1:]!r} of table {table.name} "
+        f"with {len(row)} bytes. Bound the row"
+    )

@@ -20,8 +20,8 @@ from streams.engine import failpoints
 from streams.engine.batch import Effect, RecordBatch
 from streams.engine.changelog import Changelog
 from streams.engine.clients import TopicPartition
-from streams.engine.cutting import cut
-from streams.engine.errors import RowsMissingError, RowTooLargeError, SourceRewoundError
+from streams.engine.cutting import cut, too_large
+from streams.engine.errors import RowsMissingError, SourceRewoundError
 from streams.engine.rows import LaneRows, guard_row
 from streams.engine.stage import SourceRecord, Stage, Table
 from streams.engine.wakeups import Wakeups
@@ -34,6 +34,7 @@ __all__ = ["Lane"]
 R = TypeVar("R")
 
 _SUBSCRIBER_POLL_SECONDS = 0.05
+_WORTHWHILE = 0.5  # of the time until the last batch was acknowledged, spent folding
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class Lane:
         self.stopping = False
         self.fetching = True  # holds nothing that must be drained, so it may be cancelled
         self.in_flight: list[RecordBatch] = []
+        self._barrier_seconds = 0.0  # what the last one took
         self.folding_since: float | None = None
         self.task: asyncio.Task[None] | None = None
 
@@ -288,7 +290,8 @@ class Lane:
         row_bytes = sum(map(len, sealed.values())) + sum(map(len, sealed)) + 64 * len(sealed)
         if row_bytes > self.engine.settings.changelog_batch_bytes:
             if len(records) == 1:
-                raise self._too_large(records[0], sealed)
+                limit = self.engine.settings.changelog_batch_bytes
+                raise too_large(self.stage, self.tp, records[0].offset, sealed, limit)
             half = len(records) // 2
             await self._fold(records[:half])
             await self._fold(records[half:])
@@ -303,7 +306,10 @@ class Lane:
             self._barrier(batch, sealed, row_bytes, before),
             name=f"barrier-{self.topic}-{self.partition}",
         )
-        while len(self.in_flight) >= self.engine.settings.depth:
+        # Folding ahead pays where it takes its time. Else what is folded ahead only waits behind
+        # this batch, and what comes meanwhile behind both: better take it together, a little later.
+        ahead = batch.folded_at - started > _WORTHWHILE * self._barrier_seconds
+        while len(self.in_flight) >= (self.engine.settings.depth if ahead else 1):
             await self._await_barrier(self.in_flight[0])
 
     async def _deliver(self, batch: RecordBatch) -> None:
@@ -313,16 +319,6 @@ class Lane:
         while getattr(channel, "subscriber_count", 1) == 0:  # noqa: ASYNC110
             await asyncio.sleep(_SUBSCRIBER_POLL_SECONDS)
         await channel.put(batch)
-
-    def _too_large(self, record: SourceRecord, sealed: dict[bytes, bytes]) -> RowTooLargeError:
-        key, row = max(sealed.items(), key=lambda item: len(item[1]))
-        table = self.stage.tables_by_prefix[key[:1]]
-        return RowTooLargeError(
-            f"{self.topic}/{self.partition} offset {record.offset}: the rows of this one record do "
-            f"not fit into a changelog batch of {self.engine.settings.changelog_batch_bytes} "
-            f"bytes; the largest is {key[1:]!r} of table {table.name} with {len(row)} "
-            "bytes. Bound the row"
-        )
 
     # --- barrier ---------------------------------------------------------------------------------
 
@@ -339,6 +335,7 @@ class Lane:
     ) -> None:
         if before is not None:
             await before  # in order per lane; a failure fails every later batch
+        begun_at = time.monotonic()
         await self.publish(batch.effects)
         failpoints.reached("effects_acked", self.stage.name)
         if self.changelog is not None:
@@ -349,11 +346,13 @@ class Lane:
         batch.applied_now()
         self.engine.release_offset(self, self.next_offset)
         self.in_flight.remove(batch)
+        done_at = time.monotonic()
+        self._barrier_seconds = done_at - begun_at
         self.engine.observer.applied(
             self,
             len(batch.records),
             len(batch.effects),
             len(sealed),
             row_bytes,
-            time.monotonic() - batch.folded_at,
+            done_at - batch.folded_at,
         )

@@ -22,18 +22,31 @@ from streams.engine.consumer import Consumer
 
 __all__ = ["LeanConsumer"]
 
+HOLD_SECONDS: Final = 0.1
+"""aiokafka's own."""
+
 _KNOWN: Final = {"_partition_records", "_topic_partition"}
 
 log = logging.getLogger(__name__)
 
 
 class LeanConsumer(Consumer):
-    """An `AIOKafkaConsumer` whose `getmany` gives records without topic and partition."""
+    """An `AIOKafkaConsumer` whose `getmany` gives records without topic and partition.
+
+    A partition whose records nobody has taken yet holds up the fetch for all others; here for
+    `hold_seconds` at most.
+    """
+
+    def __init__(self, *, hold_seconds: float = HOLD_SECONDS, **settings: Any) -> None:
+        super().__init__(**settings)
+        self._hold_seconds = hold_seconds
 
     async def start(self) -> None:
         """Connect; the fetcher exists afterwards."""
         await super().start()
         found: Any = getattr(self, "_fetcher", None)
+        if hasattr(found, "_prefetch_backoff"):
+            found._prefetch_backoff = self._hold_seconds
         if type(getattr(found, "_records", None)) is OrderedDict:
             found._records = _Fetched(found._records)
         else:

@@ -42,14 +42,20 @@ class Asked(Generic[T, R]):
 class Rounds(Generic[T, R]):
     """Calls `do` with everything that waits, one call at a time.
 
-    `do` answers or fails each request; what it leaves open, its own error fails. Requests that were
-    cancelled while they waited are not handed to it, and may be cancelled while it runs.
+    `gate` is awaited before each: what comes until it opens goes with that round. `do` answers or
+    fails each request; what it leaves open, its own error fails. Requests that were cancelled while
+    they waited are not handed to it, and may be cancelled while it runs.
     """
 
-    __slots__ = ("_do", "_task", "_waiting")
+    __slots__ = ("_do", "_gate", "_task", "_waiting")
 
-    def __init__(self, do: Callable[[Sequence[Asked[T, R]]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        do: Callable[[Sequence[Asked[T, R]]], Awaitable[None]],
+        gate: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._do = do
+        self._gate = gate
         self._waiting: list[Asked[T, R]] = []
         self._task: asyncio.Task[None] | None = None
 
@@ -64,9 +70,13 @@ class Rounds(Generic[T, R]):
 
     async def _run(self) -> None:
         try:
-            while round_ := [asked for asked in self._waiting if asked.is_waiting]:
+            while self._waiting:
+                if self._gate is not None:
+                    await self._gate()
+                round_ = [asked for asked in self._waiting if asked.is_waiting]
                 self._waiting = []
-                await self._one(round_)
+                if round_:
+                    await self._one(round_)
         finally:
             self._task = None
             for asked in self._waiting:  # only where this task was cancelled

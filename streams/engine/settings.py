@@ -53,6 +53,9 @@ class EngineSettings:
     """Per partition and fetch; about 5,000 records of 800 bytes."""
     fetch_wait_seconds: float = 0.1
     """How long the broker may hold a fetch that finds nothing."""
+    fetch_hold_seconds: float = 0.02
+    """How long a lane that is busy with a batch may hold up the fetch of the others; less gives
+    more and smaller fetches."""
     decoded_rows: int = 20_000
     """Decoded rows all lanes remember together (twice that at most); idle keys are bytes only."""
 

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from streams.engine.batch import Effect
 from streams.engine.errors import ConfigurationError, RowTooLargeError
 from streams.engine.lease import Lease
+from streams.engine.pace import Pace
 from streams.engine.partitioning import Partitioner
 from streams.engine.rounds import Asked, Rounds
 from streams.engine.settings import EngineSettings
@@ -35,6 +36,7 @@ class Writer:
         self._lease = lease
         self._partitions = dict(partitions)
         self._partition_of = Partitioner()
+        self._pace = Pace(producer)
         self._turns: dict[tuple[str, int], asyncio.Lock] = {}
         self._rounds: dict[tuple[str, int], Rounds[Sequence[Effect], _Answers]] = {}
 
@@ -61,7 +63,7 @@ class Writer:
             async def hand_over(asked: Sequence[Asked[Sequence[Effect], _Answers]]) -> None:
                 await self._hand_over(asked, *place)
 
-            rounds = self._rounds[place] = Rounds(hand_over)
+            rounds = self._rounds[place] = Rounds(hand_over, lambda: self.turn(*place))
         return rounds
 
     async def _hand_over(
@@ -89,7 +91,12 @@ class Writer:
             answer: asyncio.Future[Any] = await self._producer.send_batch(
                 batch, topic, partition=partition
             )
+            self._pace.sent(topic, partition, answer)
             return answer
+
+    async def turn(self, topic: str, partition: int) -> None:
+        """Wait until what is handed over next goes with the next request to the broker."""
+        await self._pace.turn(topic, partition)
 
     async def log_rows(self, topic: str, partition: int, *parts: Rows) -> tuple[int, int]:
         """Append rows as one record batch.
