@@ -22,6 +22,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import mode
 from aiokafka.errors import KafkaError
@@ -36,6 +37,9 @@ NOTHING_READ = -1
 """The instant before any: nothing is known to be read."""
 MAX_SAMPLES = 64
 """Enough to follow a lag of a minute by the tick, and one of an hour by two minutes."""
+LOOKS = 5
+"""Looks at the own lanes for one question to the broker: they reach in between what it answered,
+and looking costs nothing."""
 OVERDUE_SHARE = 4
 """Who is overdue waits for records to be read: asking again after a quarter of that wait makes it a
 quarter longer at most, and a long one is not spent asking."""
@@ -113,10 +117,12 @@ class LaneReadThrough:
         del self._waiting[1:]
         self._waiting.append((through_ms, end))
 
-    def observe(self, reached: Callable[[int], bool]) -> None:
-        """Ask `reached(end)` for what is waiting."""
+    def observe(self, reached: Callable[[int], bool]) -> bool:
+        """Ask `reached(end)` for what is waiting; True when `through_ms` moved on."""
+        before = self.through_ms
         while self._waiting and reached(self._waiting[0][1]):
             self.through_ms = max(self.through_ms, self._waiting.pop(0)[0])
+        return self.through_ms > before
 
 
 def horizon_ms(
@@ -220,13 +226,18 @@ class DeadlineService(mode.Service):
         """Rest, then tick if a wake-up has come due or it is time; returns how long it has rested.
 
         The lanes' own memory is looked at every `least_seconds`, because a batch may bring a
-        wake-up that is nearer than all others; the broker is asked only when there is a reason.
+        wake-up that is nearer than all others, and more often while one is due; the broker is asked
+        only when there is a reason.
         """
         due_in, least = self._due_in(), self.settings.least_seconds
-        pause = least if due_in is None or due_in <= 0 else min(due_in, least)
+        is_due = due_in is not None and due_in <= 0
+        pause = least / LOOKS if is_due else min(due_in or least, least)
         await self.sleep(pause)
         rested = rested_seconds + pause
-        if self.should_stop or rested < rest_seconds(self._due_in(), self.settings):
+        if self.should_stop:
+            return rested
+        if rested < rest_seconds(self._due_in(), self.settings):
+            await self.look()
             return rested
         await self.tick()
         return 0.0
@@ -244,10 +255,14 @@ class DeadlineService(mode.Service):
             await self._read_through()
         except KafkaError as error:  # only questions so far: ask again, meanwhile nothing fires
             log.warning("cannot tell how far the group has read: %s", error)
-        fired = 0
-        for lane in list(self._lanes):
-            fired += await self._fire(lane)
-        return fired
+        return await self._fire(list(self._lanes))
+
+    async def look(self) -> int:
+        """Fire for lanes that have read on to where the broker was asked for; how many fired."""
+        if self._clock_ms() < self._looked_at_ms:  # set back: nothing counts before it was asked
+            return 0
+        moved = self._observe_lanes()
+        return await self._fire(moved) if moved else 0
 
     async def _read_through(self) -> None:
         progress = self.engine.progress
@@ -263,12 +278,16 @@ class DeadlineService(mode.Service):
             for tp, end in (await progress.end_offsets(own)).items():
                 if (tracker := self._lanes.get(own[tp])) is not None:
                     tracker.expect(group.through_ms, end)
-        for lane, tracker in self._lanes.items():
-            tracker.observe(
-                lambda end, lane=lane: progress.has_reached(  # type: ignore[misc]
-                    lane.tp, lane.next_offset, end
-                )
-            )
+        self._observe_lanes()
+
+    def _observe_lanes(self) -> list[Lane]:
+        """Note how far the lanes have read by themselves; returns those that moved on."""
+        has_reached = self.engine.progress.has_reached
+        return [
+            lane
+            for lane, tracker in self._lanes.items()
+            if tracker.observe(partial(has_reached, lane.tp, lane.next_offset))
+        ]
 
     def _forget_times(self, by_ms: int) -> None:
         """The clock was set back: instants it told before may never have been, so nothing counts
@@ -288,15 +307,34 @@ class DeadlineService(mode.Service):
                 done[tp] = max(0, offset, done.get(tp, 0))
         return done
 
-    async def _fire(self, lane: Lane) -> int:
-        if lane.stopping or (tracker := self._lanes.get(lane)) is None:
-            return 0
-        now_ms = self._clock_ms()
-        through_ms = horizon_ms(now_ms, tracker, lane.watermark_ms, self.settings)
-        due = lane.wakeups.take_due(through_ms, self.settings.max_fired_per_tick)
-        if not due:
-            return 0
-        if unread := sum(wake_at_ms > tracker.through_ms for _, wake_at_ms in due):
+    async def _fire(self, lanes: Sequence[Lane]) -> int:
+        """Wake what is due in these lanes, all at once; returns how many."""
+        now_ms, effects = self._clock_ms(), list[Effect]()
+        fired: list[tuple[Lane, Sequence[float]]] = []
+        for lane in lanes:
+            if lane.stopping or (tracker := self._lanes.get(lane)) is None:
+                continue
+            through_ms = horizon_ms(now_ms, tracker, lane.watermark_ms, self.settings)
+            due = lane.wakeups.take_due(through_ms, self.settings.max_fired_per_tick)
+            if not due:
+                continue
+            self._warn_of_unread(lane, sum(wake_ms > tracker.through_ms for _, wake_ms in due))
+            effects += [self._wake(lane, key, wake_ms, through_ms) for key, wake_ms in due]
+            fired.append((lane, [(now_ms - wake_ms) / 1000 for _, wake_ms in due]))
+        if effects:
+            await self.engine.publish(effects)
+        if self._on_fired is not None:
+            for lane, late_seconds in fired:
+                self._on_fired(lane, late_seconds)
+        return len(effects)
+
+    def _wake(self, lane: Lane, key: bytes, wake_at_ms: int, through_ms: int) -> Effect:
+        key = key[1:]  # without the table prefix
+        value = self._encode(key, wake_at_ms, through_ms)
+        return Effect(lane.topic, lane.partition, key, value, self._headers)
+
+    def _warn_of_unread(self, lane: Lane, unread: int) -> None:
+        if unread:
             log.warning(
                 "%r: %d deadlines have waited %.0f s for records nobody reads; firing on what is "
                 "known. Look at the lag of %s",
@@ -305,18 +343,3 @@ class DeadlineService(mode.Service):
                 self.settings.wait_seconds,
                 ", ".join(self.upstream),
             )
-        await self.engine.publish(
-            [
-                Effect(
-                    lane.topic,
-                    lane.partition,
-                    key[1:],  # without the table prefix
-                    self._encode(key[1:], wake_at_ms, through_ms),
-                    self._headers,
-                )
-                for key, wake_at_ms in due
-            ]
-        )
-        if self._on_fired is not None:
-            self._on_fired(lane, [(now_ms - wake_at_ms) / 1000 for _, wake_at_ms in due])
-        return len(due)

@@ -38,3 +38,35 @@ async def test_a_clock_that_was_ahead_does_not_outrun_what_is_read() -> None:
     await service.tick()
     await service.tick()
     assert len(world.fired()) == 1
+
+
+async def test_a_lane_that_reads_on_fires_without_asking_the_broker_again() -> None:
+    """What the broker said stands; that the lane has come so far is in its own memory."""
+    world = World()
+    service = await world.started()
+    await service.tick()
+    world.lane.wake(b"ann", world.now_ms + 100)
+    world.now_ms += 100
+    world.append(0)
+    world.intake(0)
+    await service.tick()
+    assert (await service.look(), world.fired()) == (0, [])
+    world.apply(1)
+    asked = world.asked
+    assert (await service.look(), world.asked) == (1, asked)
+    assert await service.look() == 0
+
+
+async def test_a_clock_that_was_set_back_fires_nothing_between_two_questions() -> None:
+    """An instant that has not come yet may have been asked for; reaching it means nothing."""
+    world = World()
+    service = await world.started()
+    right_ms = world.now_ms
+    world.lane.wake(b"ann", right_ms + 600_000)
+    world.now_ms += 1_500_000
+    world.append(0)
+    world.intake(0)
+    await service.tick()
+    world.now_ms = right_ms + 5_000
+    world.apply(1)
+    assert (await service.look(), world.fired()) == (0, [])
