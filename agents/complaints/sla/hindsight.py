@@ -99,6 +99,7 @@ class _Looking:
                 continue
             if era.since <= breached < era.until:
                 by_change = breached == era.since != self.clock.started
+                by_change = by_change and not self.life.merged_by
                 yield Calls(breached if by_change else self._apart(breached), AlertKind.BREACHED)
                 for _, step in era.term.escalate:
                     yield from self._climb(step, era, breached)
@@ -112,8 +113,6 @@ class _Looking:
             return [_Era(clock.started, NEVER, clock.term, clock.limit)]
         starts = [first]
         starts += [mark for was, mark in pairwise(clock.marks) if mark.term is not was.term]
-        if any(self.instants.count(mark.at) > 1 for mark in starts):
-            raise _AskReplayError
         ends = [mark.at for mark in starts[1:]] + [NEVER]
         return [
             _Era(mark.at, end, mark.term, mark.limit)
