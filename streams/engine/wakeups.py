@@ -20,10 +20,16 @@ class _Rows(Protocol):
     def get(self, key: bytes, /) -> bytes | None:
         """The row, or None."""
 
+    def __len__(self) -> int:
+        """How many rows there are."""
+
 
 _SLACK: Final = (
     1_024  # stale entries that never cause a rebuild: small lanes are not worth the scan
 )
+_ROWS_PER_STALE: Final = 16
+"""A rebuild looks at every row, a third of a microsecond each; so it waits until a sixteenth as
+many entries may be stale, at some 100 bytes each."""
 
 
 class Wakeups:
@@ -57,7 +63,8 @@ class Wakeups:
         taken = self._taken
         self._heap = [(wake, key) for wake, key in self._wakes() if taken.get(key) != wake]
         heapify(self._heap)
-        self._limit = 2 * len(self._heap) + _SLACK
+        spare = max(_SLACK, len(self._rows) // _ROWS_PER_STALE)
+        self._limit = 2 * len(self._heap) + spare
 
     def change(self, key: bytes, wake_at_ms: int) -> None:
         """The row of `key` got another wake-up time (or `NEVER`); call it after the row was set."""

@@ -1,5 +1,7 @@
 """Wake-up times of a lane against a plain model."""
 
+from collections.abc import Iterator
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -72,3 +74,23 @@ def test_a_restored_lane_knows_its_times() -> None:
     assert wakeups.take_due(10, 10) == []
     wakeups.start_over()
     assert wakeups.take_due(10, 10) == [(b"rc", 3), (b"ra", 5)]
+
+
+def test_idle_rows_are_not_looked_through_for_a_few_that_wake() -> None:
+    """What a wake-up costs does not grow with the customers nobody wants to be woken about."""
+    rows = MemoryStore({b"r%d" % number: seal(1, NEVER, b"x") for number in range(32_000)})
+    looks = 0
+
+    def wakes() -> Iterator[tuple[int, bytes]]:
+        nonlocal looks
+        looks += 1
+        return rows.wakes()
+
+    wakeups = Wakeups(rows, wakes)
+    wakeups.rebuild()
+    for at in range(2_000):
+        key = b"r%d" % at
+        rows[key] = seal(2, at, b"x")
+        wakeups.change(key, at)
+    assert looks == 1
+    assert len(wakeups.take_due(2_000, 5_000)) == 2_000
