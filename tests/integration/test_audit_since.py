@@ -21,6 +21,7 @@ from streams.audit import Audit, AuditError, audit, lines
 from streams.audit.reading import live_rows
 from streams.demo import topic_of
 from streams.embedded import EmbeddedServices
+from streams.engine import Consumer
 from streams.engine.envelope import seal
 from streams.pipeline.tables import CUSTOMERS
 from streams.policy_files import require_policy
@@ -115,7 +116,7 @@ async def test_older_history_than_the_log_is_not_provable_and_no_difference(
     cut = {part.partition: part.applied // 2 for part in whole.partitions}
     proper = reading.begin_of
 
-    async def begin_of(reader: object, tp: TopicPartition) -> int:
+    async def begin_of(reader: Consumer, tp: TopicPartition) -> int:
         if tp.topic == topics.CUSTOMER_EVENTS:
             return cut[tp.partition]
         return await proper(reader, tp)
