@@ -7,11 +7,13 @@ from uuid import uuid4
 from streams.views.keys import ViewKeys
 
 _CLAIM: Final = """
-if redis.call('GET', KEYS[1]) == ARGV[1] then
+if ARGV[1] == '' or redis.call('GET', KEYS[1]) == ARGV[1] then
     redis.call('HSET', KEYS[2], unpack(ARGV, 2))
 end
 """
-"""Progress is a claim that views are there, so it is made only of the life they were written in."""
+"""Progress is a claim that views are there, so it is made only of the life they were written in;
+a writer that has written nothing yet knows of none.
+"""
 
 
 class Presence:
