@@ -77,18 +77,20 @@ def announce_life(
     herald = _Herald(life, digest, now, horizon, fire=fire)
     memory = {(entry.target, entry.instance): entry for entry in announced}
     clocks = []
+    merged = bool(life.merged_by)
     for clock in promised(life):
-        snapshot = clock.snapshot(horizon, digest, merged=bool(life.merged_by))
+        snapshot = clock.snapshot(horizon, digest, merged=merged)
         clocks.append(snapshot)
         key = (snapshot.target, clock.instance)
         known = memory.get(key)
         after = herald.attend(clock, snapshot, known)
         if after is not None and after is not known:
             memory[key] = after
-    if len(memory) > 0:
+    breached = [(key, entry) for key, entry in memory.items() if entry.breached] if memory else []
+    if breached:
         alive = {(clock.target, clock.instance) for clock in clocks}
-        for key, entry in memory.items():
-            if key not in alive and entry.breached and not (entry.recovered_by and life.merged_by):
+        for key, entry in breached:
+            if key not in alive and not (entry.recovered_by and life.merged_by):
                 memory[key] = herald.bury(entry)
     return Outcome(
         severity=life.severity,
