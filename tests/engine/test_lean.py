@@ -139,11 +139,12 @@ async def test_a_broker_gives_the_same_both_ways(embedded: EmbeddedServices) -> 
         for number in range(50):
             await play.send("source", b"k%d" % number, b"v" * number)
         seen = []
-        for kind, options in (
+        kinds: list[tuple[Any, dict[str, str]]] = [
             (AIOKafkaConsumer, {}),
             (LeanConsumer, {}),
             (LeanConsumer, {"isolation_level": "read_committed"}),
-        ):
+        ]
+        for kind, options in kinds:
             consumer = kind(bootstrap_servers=play.broker, auto_offset_reset="earliest", **options)
             await consumer.start()
             tp = TopicPartition(play.name("source"), 0)
