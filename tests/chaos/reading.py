@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupLoadInProgressError, KafkaError, for_code
 
 from streams import topics
+from streams.engine.consumer import Consumer
 
 FETCH_RECORDS = 10_000
 EMPTY_POLLS = 60
@@ -33,7 +34,7 @@ async def ends(broker: str, *names: str) -> dict[TopicPartition, int]:
         if topic["error_code"]:
             raise for_code(topic["error_code"])(topic["topic"])
         tps += [TopicPartition(topic["topic"], p["partition"]) for p in topic["partitions"]]
-    reader = AIOKafkaConsumer(bootstrap_servers=broker)
+    reader = Consumer(bootstrap_servers=broker)
     await reader.start()
     await asyncio.sleep(0)  # aiokafka cannot stop tasks that have not begun
     try:
@@ -48,7 +49,7 @@ async def records(broker: str, topic: str) -> AsyncIterator[Any]:
     left = {tp: end for tp, end in (await ends(broker, topic)).items() if end}
     if not left:
         return
-    reader = AIOKafkaConsumer(
+    reader = Consumer(
         bootstrap_servers=broker,
         auto_offset_reset="earliest",
         max_partition_fetch_bytes=16 << 20,

@@ -17,13 +17,15 @@ from deploy.kafka import LocalKafka
 from streams.engine.failpoints import PLACES
 from tests.engine.harness import Bench, Verdict
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = pytest.mark.kafka
 
 EVENTS = int(os.environ.get("CHAOS_EVENTS", "5"))
 RATE = float(os.environ.get("CHAOS_RATE", "1000"))
 SEED = int(os.environ.get("CHAOS_SEED", "0")) or int(time.time())
 GAP_SECONDS = 2.2
 PAUSE_SECONDS = 6.0
+DEATH_SECONDS = 120.0
+"""An armed worker that has not come to its failpoint by then never will."""
 WORKERS = ("one", "two", "three")
 
 Fault = Callable[[Bench, random.Random], Awaitable[None]]
@@ -81,6 +83,7 @@ async def test_killing_workers_loses_nothing(bench: Bench) -> None:
     assert verdict.rows_wrong_if_last_wins == 0
 
 
+@pytest.mark.slow
 async def test_killing_static_members_loses_nothing(bench: Bench) -> None:
     """The same where a worker that comes back gets its partitions back."""
     start = bench.start
@@ -93,6 +96,7 @@ async def test_killing_static_members_loses_nothing(bench: Bench) -> None:
     assert verdict.wrong == {}
 
 
+@pytest.mark.slow
 async def test_joining_and_leaving_repeats_nothing(bench: Bench) -> None:
     """Clean stops and starts: exactly once, in the records as well as in the rows."""
     verdict = await storm(bench, join_or_leave)
@@ -101,6 +105,7 @@ async def test_joining_and_leaving_repeats_nothing(bench: Bench) -> None:
     assert verdict.totals_twice == 0
 
 
+@pytest.mark.slow
 async def test_a_paused_worker_does_no_harm(bench: Bench) -> None:
     """With the lease a worker that was away stops itself; what it still wrote is mended."""
     verdict = await storm(bench, pause)
@@ -108,6 +113,7 @@ async def test_a_paused_worker_does_no_harm(bench: Bench) -> None:
     assert verdict.rows_wrong_if_last_wins == 0
 
 
+@pytest.mark.slow
 async def test_a_paused_worker_without_a_lease_does_no_harm_either(bench: Bench) -> None:
     """The lease only narrows the window; applied offsets in the rows close it."""
     bench.environment["LEASE"] = "0"
@@ -116,6 +122,7 @@ async def test_a_paused_worker_without_a_lease_does_no_harm_either(bench: Bench)
     assert verdict.rows_wrong_if_last_wins == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bench", ["compacting"], indirect=True)
 async def test_a_worker_that_wakes_when_all_is_over_does_no_harm(bench: Bench) -> None:
     """It writes old rows after newer ones, into a log that compacts: the owner mends in time."""
@@ -143,14 +150,18 @@ async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: s
     """Proof by failpoint as on the embedded broker, with two workers, idempotent producers."""
     where = f"{place}:4" if "commit" in place else f"count/{place}:9"
     armed = {"ENGINE_FAILPOINT": where}
-    feeding = asyncio.create_task(bench.feed(int(RATE * 20), RATE))
     bench.start("one", **armed)
     bench.start("two")
-    give_up = time.monotonic() + 90
-    while bench.exits[-signal.SIGKILL] < 3 and time.monotonic() < give_up:
+    deaths, give_up = 0, time.monotonic() + DEATH_SECONDS
+    feeding = asyncio.create_task(bench.feed(int(RATE), RATE))
+    while (died := bench.exits[-signal.SIGKILL]) < 3:
+        if feeding.done():
+            feeding = asyncio.create_task(bench.feed(int(RATE), RATE))
+        if died > deaths:
+            give_up, deaths = time.monotonic() + DEATH_SECONDS, died
+        assert time.monotonic() < give_up, f"nobody came to {where}"
         bench.restart_the_dead(**armed)
         await asyncio.sleep(0.1)
-    assert bench.exits[-signal.SIGKILL] >= 3
     bench.workers["one"].kill()
     await feeding
     await bench.wait_until_done()
@@ -161,6 +172,7 @@ async def test_kill_9_at_every_step_leaves_the_right_rows(bench: Bench, place: s
     assert verdict.rows_wrong_if_last_wins == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hard", [False, True], ids=["restarted", "killed"])
 async def test_a_broker_that_goes_and_comes_back_loses_nothing(
     bench: Bench, kafka: LocalKafka, hard: bool

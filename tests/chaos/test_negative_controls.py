@@ -11,7 +11,7 @@ from tests.chaos.storm import SEED, after_the_storm
 from tests.chaos.traffic import traffic
 from tests.chaos.verdict import Verdict
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = pytest.mark.kafka
 
 RECORDS = 1_500
 QUICK = 500.0

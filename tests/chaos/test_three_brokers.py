@@ -13,7 +13,7 @@ from tests.chaos.fleet import Fleet
 from tests.chaos.storm import RATE, SEED, after_the_storm
 from tests.chaos.traffic import traffic
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = pytest.mark.kafka
 
 DOWN_SECONDS = 8.0
 """Longer than a broker's session (3 s): leaders have changed, or cannot change, by then."""
@@ -30,6 +30,7 @@ async def cluster(
         yield fleet
 
 
+@pytest.mark.slow
 async def test_leaders_change_and_nothing_is_lost(
     cluster: Fleet, three_brokers: LocalKafka
 ) -> None:

@@ -26,7 +26,7 @@ from streams.engine.envelope import applied_of, seal
 from tests.engine.harness import EAGER_COMPACTION, Bench
 from tests.engine.local import Playground, until
 
-pytestmark = [pytest.mark.kafka, pytest.mark.slow]
+pytestmark = pytest.mark.kafka
 
 ON_KAFKA: dict[str, Any] = {"idempotent": True, "exact_end_offsets": True}
 KILLS = 4
