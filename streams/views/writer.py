@@ -45,7 +45,7 @@ from streams.views.pruning import prune
 
 log = logging.getLogger(__name__)
 
-FLUSH_SECONDS = 0.1
+FLUSH_SECONDS = 0.05
 """How often `run` writes: people do not see less."""
 
 HEARTBEAT_SECONDS = 1.0
