@@ -61,6 +61,8 @@ class WorkingCalendar:
         self._closes: list[int] = []
         self._before: list[int] = []
         self._after: list[int] = []
+        self._offset_from: list[int] = []
+        self._offsets: list[int] = []
         self._working_days: list[int] = []
         self._last_closing: list[int] = []
 
@@ -137,7 +139,9 @@ class WorkingCalendar:
         return self._before[found] + (at if at < closes else closes) - self._opens[found]
 
     def _local_day(self, at: int) -> int:
-        return (at + self._offset(at)) // DAY
+        """The day the wall shows at an instant that the index covers."""
+        found = max(bisect_right(self._offset_from, at) - 1, 0)
+        return (at + self._offsets[found]) // DAY
 
     def _offset(self, at: int) -> int:
         offset = (EPOCH + dt.timedelta(seconds=at // SECOND)).astimezone(self.zone).utcoffset()
@@ -167,7 +171,10 @@ class WorkingCalendar:
         end = to_us(dt.datetime(last_year + 1, 1, 1, tzinfo=dt.UTC))
         intervals: list[tuple[int, int]] = []
         closings: dict[int, int] = {}
-        for piece_start, piece_end, offset in self._pieces(start, end):
+        pieces = list(self._pieces(start, end))
+        self._offset_from = [piece_start for piece_start, _, _ in pieces]
+        self._offsets = [offset for _, _, offset in pieces]
+        for piece_start, piece_end, offset in pieces:
             for day, opens, closes in self._open_in(piece_start, piece_end, offset):
                 intervals.append((opens, closes))
                 closings[day] = max(closes, closings.get(day, closes))

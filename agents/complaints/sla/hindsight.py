@@ -67,11 +67,19 @@ def look_back(
     calls: list[Calls] = []
     try:
         for clock in life.clocks:
-            if clock.promised:
+            if clock.promised and _may_call(clock):
                 calls += _Looking(clock, life, instants, until).calls()
     except _AskReplayError:
         return None
     return life, calls, None if changed else terms.policy_name
+
+
+def _may_call(clock: TickingClock) -> bool:
+    """Whether there is anything to tell: most clocks stop long before their first warning."""
+    term = clock.term
+    if clock.breached is not None or term is None or clock.changed != clock.started:
+        return True
+    return any(warn_threshold(warn, clock.limit) <= clock.used for warn in term.warn)
 
 
 class _Looking:

@@ -244,6 +244,8 @@ class TickingClock:
         if due is None:
             return NEVER
         whole = term.calendar.between(self.started, due)
+        if not self.marks:
+            return whole
         ran = sum(
             term.calendar.between(mark.at, until)
             for mark, until in self.stretches(at)
