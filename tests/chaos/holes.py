@@ -5,9 +5,12 @@ from itertools import count
 from typing import Any
 from uuid import uuid4
 
+from streams import topics
+from streams.engine import RecordBatch
 from streams.engine.lane import Lane
 from streams.identity import IdentityIndex
 from streams.pipeline import customers, identities
+from streams.pipeline.tables import CUSTOMERS
 from tests.engine import holes as engine_holes
 
 EVERY = 40
@@ -28,14 +31,14 @@ def lost_table_row() -> None:
 
 def lost_customer() -> None:
     """What an event changed of a customer is not kept, now and then."""
-    fold: Any = customers._Fold
-    proper, passed = fold._keep, count(1)
+    batch: Any = RecordBatch
+    proper, passed = batch.put, count(1)
 
-    def _keep(self: Any, key: bytes, state: Any) -> None:
-        if next(passed) % EVERY:
-            proper(self, key, state)
+    def put(self: Any, table: Any, *arguments: Any, **more: Any) -> None:
+        if table is not CUSTOMERS or next(passed) % EVERY:
+            proper(self, table, *arguments, **more)
 
-    fold._keep = _keep
+    batch.put = put
 
 
 def lost_link() -> None:
@@ -68,16 +71,14 @@ def _or_another(found: Any, number: int) -> Any:
 
 def lost_alert() -> None:
     """An alert is not published, now and then."""
-    from agents.effects import PublishAlert
+    batch: Any = RecordBatch
+    proper, passed = batch.emit, count(1)
 
-    fold: Any = customers._Fold
-    proper, passed = fold._act, count(1)
+    def emit(self: Any, topic: str, *arguments: Any, **more: Any) -> None:
+        if topic != topics.SLA_ALERTS or next(passed) % 5:
+            proper(self, topic, *arguments, **more)
 
-    def _act(self: Any, record: Any, result: Any) -> None:
-        kept = [e for e in result.effects if not isinstance(e, PublishAlert) or next(passed) % 5]
-        proper(self, record, type(result)(result.state, kept, result.admission))
-
-    fold._act = _act
+    batch.emit = emit
 
 
 def commit_first() -> None:

@@ -9,6 +9,7 @@ one record in a hundred is broken, retries and disorder are in it. `CHAOS_SEED` 
 import asyncio
 import os
 from itertools import cycle, islice
+from random import Random
 
 import pytest
 
@@ -22,6 +23,8 @@ pytestmark = pytest.mark.kafka
 
 CALM_SECONDS = 20.0
 """A session where nobody dies: long, so that a busy machine does not end it."""
+NOTICE_SECONDS = 3.0
+"""A lost Redis is noticed within a second, without traffic as well."""
 FAULTS = int(os.environ.get("CHAOS_FAULTS", "4"))
 RECORDS = int((FAULTS + 2) * GAP_SECONDS * RATE)
 
@@ -32,6 +35,19 @@ async def test_abrupt_ends_lose_and_double_nothing(fleet: Fleet) -> None:
     verdict = await storm(fleet, list(islice(storms, FAULTS)), traffic(SEED, RECORDS))
     assert verdict.wrong == {}
     assert fleet.exits[-9] >= 2
+
+
+async def test_an_emptied_redis_is_filled_by_all_workers(fleet: Fleet) -> None:
+    """Nobody comes, goes or writes afterwards: what was lost comes back from the rows alone."""
+    fleet.session_seconds = CALM_SECONDS
+    fleet.start("one", "two")
+    await fleet.until_ready()
+    await fleet.feed(traffic(SEED, 600), RATE)
+    await fleet.settle()
+    await faults.flush_redis(fleet, Random(SEED))
+    await asyncio.sleep(NOTICE_SECONDS)
+    verdict = await after_the_storm(fleet, ["one", "two"])
+    assert verdict.wrong == {}
 
 
 @pytest.mark.slow
