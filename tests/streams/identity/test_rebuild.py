@@ -229,8 +229,8 @@ async def test_one_worker_rebuilds_and_the_others_wait(client: Redis) -> None:
 
     async def look() -> None:
         assert await workers[0].restoring.epoch() is None
-        (waits,) = {worker.rebuild.links for worker in workers if worker.rebuild.links} or {0}
-        assert waits in (0, 1_500)
+        told = {worker.rebuild.links or 0 for worker in workers}
+        assert max(told) == 1_500  # who waits may have looked before
 
     log.on_read = look
     asked = [worker.index.resolve([["crm:7"]]) for worker in workers for _ in range(2)]
