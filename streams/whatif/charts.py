@@ -11,6 +11,8 @@ LEFT = 150
 BAR = 14
 GAP = 10
 LABEL = 12
+AXIS = 72
+"""Room for the largest figure left of the columns: millions fit."""
 
 Series = tuple[str, Sequence[float | None]]
 """A name and a value per label; None where there is nothing."""
@@ -48,17 +50,17 @@ def columns(labels: Sequence[str], series: Sequence[Series], *, title: str) -> s
     """Upright columns, the series of a label side by side; labels thin out where many stand."""
     largest = max((v for _, values in series for v in values if v is not None), default=0.0) or 1.0
     height, floor = 200, 170
-    slot = (WIDTH - 40) / max(len(labels), 1)
+    slot = (WIDTH - AXIS - 4) / max(len(labels), 1)
     width = max(1.0, min(40.0, slot * 0.8 / max(len(series), 1)))
     every = max(1, -(-len(labels) // 14))
     parts = [
         _open(height, title),
-        f'<line x1="36" x2="{WIDTH}" y1="{floor}" y2="{floor}" class="ax"/>',
-        f'<text x="32" y="22" class="lab">{largest:,.0f}</text>',
-        f'<text x="32" y="{floor}" class="lab">0</text>',
+        f'<line x1="{AXIS}" x2="{WIDTH}" y1="{floor}" y2="{floor}" class="ax"/>',
+        f'<text x="{AXIS - 6}" y="22" class="lab">{largest:,.0f}</text>',
+        f'<text x="{AXIS - 6}" y="{floor}" class="lab">0</text>',
     ]
     for column, label in enumerate(labels):
-        x = 40 + column * slot
+        x = AXIS + 4 + column * slot
         for number, (name, values) in enumerate(series):
             value = values[column] or 0.0
             tall = (floor - 14) * value / largest
