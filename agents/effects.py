@@ -13,6 +13,7 @@ from schemas.alert import SlaAlert
 from schemas.command import CommandGiven
 from schemas.complaint import Complaint
 from schemas.customer import Labels
+from schemas.merging import BetweenCustomers
 from schemas.rejection import RejectReason
 from schemas.satisfaction import SurveyAnswer
 
@@ -87,4 +88,19 @@ class UnknownWord(Struct, frozen=True):
     word: str
 
 
-Effect = PublishComplaint | PublishAlert | PublishScore | Tally | RejectCommand | UnknownWord
+class TellCustomer(Struct, frozen=True):
+    """Put `event` into the log of another customer, its `customer_id`. Complaints in it are no
+    longer this customer's: whoever shows them is to forget what it has not shown yet."""
+
+    event: BetweenCustomers
+
+
+Effect = (
+    PublishComplaint
+    | PublishAlert
+    | PublishScore
+    | Tally
+    | RejectCommand
+    | UnknownWord
+    | TellCustomer
+)

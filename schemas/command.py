@@ -38,16 +38,20 @@ class Action(StrEnum):
     SET_CAUSE = "set_cause"
     CHANGE = "change"
     COMMENT = "comment"
+    MERGE = "merge"
+    UNMERGE = "unmerge"
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="command"):
-    """An order about one complaint. Topic `commands.v1`, then, with its customer, the one log.
+    """An order about one complaint, or about a customer. Topic `commands.v1`, then, with its
+    customer, the one log.
 
     The customer is named by `customer_id` or by `customer` handles. The complaint is named by
     `complaint_id`, by one of `refs`, by `conversation_id`, or, where none is given, it is the
     customer's newest open one. Which further field an action reads: assign `team` and `owner`;
     pause `reason`; set_priority `priority`; set_cause `cause`; change `severity`, `category`,
     `tier` (severity and tier in words that the policy file knows); comment and resolve `comment`.
+    Merge and unmerge are about the customer: `into` is who it turned out to be.
     """
 
     source: SourceName
@@ -70,6 +74,7 @@ class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="comman
     category: Category | None = None
     tier: TierWord | None = None
     comment: Annotated[str, Meta(max_length=limits.COMMAND_COMMENT)] | None = None
+    into: GivenId | None = None
     quiet: bool = False
 
 

@@ -74,7 +74,8 @@ class Complaint(Struct, kw_only=True, omit_defaults=True, gc=False):
     `complaint_id` is UUIDv5 of the interaction that opened it. `matter_refs` and
     `conversation_keys` decide what joins it. `hand_over_count` counts the times one team gave it to
     another, `hand_back_count` those of them to a team that had had it before. `change_count` grows
-    by one with every published change.
+    by one with every published change. `merged_into` is the earlier complaint about the same matter
+    that it joined when its customer turned out to be another one.
     """
 
     complaint_id: str
@@ -108,5 +109,6 @@ class Complaint(Struct, kw_only=True, omit_defaults=True, gc=False):
     contact_count: int = 1
     clocks: list[ClockView] = field(default_factory=list)
     quiet: bool = False
+    merged_into: str = ""
     change_count: int = 0
     version: int = 1

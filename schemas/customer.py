@@ -13,7 +13,8 @@ from schemas.clock import Announced, ComplaintEvent
 from schemas.command import CommandGiven
 from schemas.common import CustomerProfile
 from schemas.compact import ShortHash, ShortId, ShortWord
-from schemas.complaint import Complaint
+from schemas.complaint import Complaint, Reason
+from schemas.interaction import Interaction
 from schemas.policy import ComplaintContext
 from schemas.satisfaction import SatisfactionScore
 
@@ -52,6 +53,14 @@ PENDING_COMMANDS = 1_000
 happens."""
 PENDING_SECONDS = 3_600
 """How long such a command waits before it becomes a dead letter."""
+GUESTS = 32
+"""Customers merged into one: a person has some addresses and numbers nobody connected, a firm may
+have a few dozen accounts. Beyond it a handle is shared, and merging would be a mistake."""
+HELD = 1_000
+"""Events that wait while a merge is being undone, which takes two hops through Kafka. Of more than
+that the oldest goes on without the complaints that are still on their way."""
+SENDERS = 256
+"""Customers whose last number is remembered: all who are merged into one, and some who were."""
 
 
 class Seen(Struct, array_like=True, frozen=True, gc=False):
@@ -168,6 +177,7 @@ class ComplaintState(Struct, array_like=True, omit_defaults=True, gc=False):
 
     `judged_at` is the latest instant up to which its clocks were judged; it never goes back.
     `policy` is the version that judges it; empty where none was published yet when it was opened.
+    `origin` is whose it is, where that is not the customer of the row but one merged into it.
     """
 
     complaint: Complaint
@@ -178,6 +188,59 @@ class ComplaintState(Struct, array_like=True, omit_defaults=True, gc=False):
     judged_at: datetime | None = None
     wake_at: datetime | None = None
     policy: str = ""
+    origin: str = ""
+
+
+class Said(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
+    """What a complaint that joined has added to the record of the other, to be taken out again."""
+
+    channels: list[str] = []
+    matter_refs: list[str] = []
+    conversation_keys: list[str] = []
+    reasons: list[Reason] = []
+
+
+class JoinedComplaint(Struct, array_like=True, omit_defaults=True, gc=False):
+    """A complaint that joined an earlier one about the same matter, `into`, as it would stand by
+    itself: undoing the merge brings it back."""
+
+    state: ComplaintState
+    into: str
+    said: Said = Said()
+
+
+class Held(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
+    """Something that happened to `origin`, for the complaints; see `schemas.merging.Forwarded`."""
+
+    origin: str
+    event: Interaction | CommandGiven
+    changes: dict[str, str] = {}
+    added: dict[str, int] = {}
+
+
+class Guest(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
+    """Somebody who was merged into this customer; of the row only what complaints depend on."""
+
+    merge_id: str
+    known: "CustomerState"
+
+
+class Merges(Struct, array_like=True, omit_defaults=True, gc=False):
+    """Which other customers are this one.
+
+    `into` is who has this customer's complaints; while it is `leaving` they are on their way back,
+    and what concerns them is `held`. `sent` numbers what was sent to other customers' logs,
+    `received` is the last number of each who sent something here.
+    """
+
+    into: str = ""
+    merge_id: str = ""
+    leaving: bool = False
+    sent: int = 0
+    received: dict[str, int] = field(default_factory=dict)
+    guests: list[Guest] = field(default_factory=list)
+    joined: list[JoinedComplaint] = field(default_factory=list)
+    held: list[Held] = field(default_factory=list)
 
 
 class CustomerState(Struct, array_like=True, omit_defaults=True, gc=False):
@@ -211,6 +274,7 @@ class CustomerState(Struct, array_like=True, omit_defaults=True, gc=False):
     commands_seen: list[str] = field(default_factory=list)
     pending: list[CommandGiven] = field(default_factory=list)
     policy_at: datetime | None = None
+    merges: Merges | None = None
 
 
 class PolicyEntry(Struct, array_like=True, frozen=True):

@@ -20,7 +20,6 @@ from schemas.command import Command, CommandGiven
 from schemas.complaint import Complaint
 from schemas.email import EmailRecord
 from schemas.events import (
-    CustomersMerged,
     DeadlineReached,
     IdentityLink,
     PolicyChanged,
@@ -29,6 +28,7 @@ from schemas.events import (
     PolicySettled,
 )
 from schemas.interaction import Interaction
+from schemas.merging import ComplaintsMoved, CustomersMerged, Forwarded, MergeUndone
 from schemas.phone import PhoneRecord
 from schemas.rejection import DeadLetterHeader, RejectReason
 from schemas.satisfaction import SurveyAnswer
@@ -92,6 +92,9 @@ TOPICS: tuple[Topic, ...] = (
             CommandGiven,
             DeadlineReached,
             CustomersMerged,
+            ComplaintsMoved,
+            Forwarded,
+            MergeUndone,
             PolicyChanged,
             PolicyReached,
             PolicySettled,

@@ -5,6 +5,7 @@ from msgspec import Struct
 from schemas.command import CommandGiven
 from schemas.common import Instant
 from schemas.interaction import Interaction
+from schemas.merging import BetweenCustomers
 from schemas.policy import PolicySet
 
 POLICY_KEY = b"policy"
@@ -24,18 +25,6 @@ class DeadlineReached(
     customer_id: str
     wake_at: Instant
     read_through_at: Instant
-
-
-class CustomersMerged(
-    Struct, frozen=True, kw_only=True, omit_defaults=True, tag="customers_merged"
-):
-    """Two customers are one person; `customer_id` goes on. `evidence` is the proving handle."""
-
-    merge_id: str
-    customer_id: str
-    merged_id: str
-    occurred_at: Instant
-    evidence: str = ""
 
 
 class PolicyChanged(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="policy_changed"):
@@ -72,7 +61,7 @@ class PolicySettled(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="
 PolicyEvent = PolicyChanged | PolicySettled
 """What is about the partition, not about one of its customers. Its key is `POLICY_KEY`."""
 
-OfCustomer = Interaction | CommandGiven | DeadlineReached | CustomersMerged | PolicyReached
+OfCustomer = Interaction | CommandGiven | DeadlineReached | PolicyReached | BetweenCustomers
 """What is about one customer, and stands under its key."""
 
 CustomerEvent = OfCustomer | PolicyEvent

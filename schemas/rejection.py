@@ -26,6 +26,16 @@ class RejectReason(StrEnum):
     """A defect of manyi: the customer step raised on this event."""
     NO_SUCH_COMPLAINT = "no_such_complaint"
     """A command that no complaint of its customer answers to."""
+    SAME_CUSTOMER = "same_customer"
+    """A customer cannot be merged into itself."""
+    ALREADY_MERGED = "already_merged"
+    """The customer was merged into another one before: undo that first."""
+    NOT_MERGED = "not_merged"
+    """There is no merge of this customer to undo."""
+    MERGED_IN_A_CIRCLE = "merged_in_a_circle"
+    """The other customer was merged into this one, directly or through others."""
+    TOO_MANY_MERGES = "too_many_merges"
+    """More customers, one into the other, than one person can be."""
 
 
 class DeadLetterHeader(StrEnum):

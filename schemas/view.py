@@ -63,6 +63,7 @@ class CustomerCard(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
 
     `purchases` is what was bought less what was refunded, as decimal text per currency.
     `merged_into` is set on the card of a customer who turned out to be another one: read that card.
+    It shows everything of those in `merged`, too.
     """
 
     customer_id: str
@@ -84,6 +85,7 @@ class CustomerCard(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=Fal
     purchase_count: int = 0
     refund_count: int = 0
     merged_into: str = ""
+    merged: list[str] = field(default_factory=list)
     version: int = 1
 
 

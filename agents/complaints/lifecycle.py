@@ -135,6 +135,10 @@ def _was_reopened(progress: Progress, event: ComplaintEvent, _: timedelta) -> No
         _reopen(progress, event.at)
 
 
+def _joined(progress: Progress, event: ComplaintEvent, _: timedelta) -> None:
+    progress.stage, progress.closed_at = Stage.CLOSED, event.at
+
+
 _HANDLERS: dict[ComplaintEventKind, Callable[[Progress, ComplaintEvent, timedelta], None]] = {
     ComplaintEventKind.OPENED: _customer_spoke,
     ComplaintEventKind.CUSTOMER_MESSAGE: _customer_spoke,
@@ -144,9 +148,10 @@ _HANDLERS: dict[ComplaintEventKind, Callable[[Progress, ComplaintEvent, timedelt
     ComplaintEventKind.CHANGED: _was_changed,
     ComplaintEventKind.RESOLVED: _was_resolved,
     ComplaintEventKind.REOPENED: _was_reopened,
+    ComplaintEventKind.MERGED: _joined,
 }
-"""What moves a complaint from stage to stage. A bot's reply, a pause that ends, a merger and a
-withdrawal move nothing."""
+"""What moves a complaint from stage to stage. A bot's reply, a pause that ends and a withdrawal
+move nothing."""
 
 
 def _acknowledge(progress: Progress, at: datetime) -> None:

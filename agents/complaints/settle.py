@@ -124,6 +124,7 @@ def settle(
         judged_at,
         _wake_at(complaint, outcome.wake_at, reopen_within, now, fire=fire),
         state.policy,
+        state.origin,
     )
     rulebook.standings.keep(complaint.complaint_id, standing)
     return settled, effects
@@ -270,6 +271,11 @@ def _difference(old: Sequence[CountedFact], new: Sequence[CountedFact]) -> list[
         else:
             effects.append(_tally(fact, +1))
     return [_tally(fact, -1) for fact in gone] + effects
+
+
+def uncount(counted: Sequence[CountedFact]) -> list[Effect]:
+    """Take back what the tables of this partition hold of a complaint."""
+    return _difference(counted, [])
 
 
 def _tally(fact: CountedFact, count: int) -> Tally:

@@ -10,33 +10,36 @@ from datetime import datetime, timedelta
 from msgspec import Struct
 from msgspec.structs import replace
 
-from agents.complaints.changes import profile_changed, value_changed
-from agents.complaints.commands import take_command
 from agents.complaints.retroactive import change_over
 from agents.complaints.settle import Rulebook
-from agents.complaints.sla.vocabulary import Words
-from agents.complaints.step import next_wake, reach_deadline, take_interaction
+from agents.complaints.step import next_wake, reach_deadline
 from agents.customer.admission import Admission, admit, remember
+from agents.customer.matters import concern_complaints
+from agents.customer.merging import (
+    MERGING,
+    take_command_of_merged,
+    take_interaction_of_merged,
+    take_relay,
+)
+from agents.customer.orders import take_order
+from agents.customer.profile import labels_for, take_profile
 from agents.customer.scores import follow_conversation, keep_score
 from agents.customer.threads import keep_conversation
 from agents.customer.timeline import entry_of, place
 from agents.customer.value import keep_amount, value_change
 from agents.effects import Effect, Measure, RejectCommand, Tally, UnknownWord
-from schemas.command import Action, CommandGiven
-from schemas.common import CustomerProfile, Tier
+from schemas.command import CommandGiven
 from schemas.customer import (
     COMMANDS_SEEN,
     HANDLES,
-    PENDING_COMMANDS,
     PENDING_SECONDS,
     ChannelUse,
-    ComplaintState,
     CustomerState,
-    Labels,
     PolicyEntry,
 )
-from schemas.events import CustomersMerged, DeadlineReached, OfCustomer, PolicyReached
+from schemas.events import DeadlineReached, OfCustomer, PolicyReached
 from schemas.interaction import Interaction
+from schemas.merging import Relay
 from schemas.rejection import RejectReason
 
 _WAITS = timedelta(seconds=PENDING_SECONDS)
@@ -72,7 +75,7 @@ def _fold(row: CustomerState, event: OfCustomer, rulebook: Rulebook, reread: boo
         return _deadline(row, event, rulebook)
     if isinstance(event, PolicyReached):
         return Step(row, (), Admission.ACCEPTED)  # what it is for was done before it was folded
-    return _merged(row, event)
+    return Step(*take_relay(row, event, rulebook))
 
 
 def _change_over(
@@ -94,7 +97,7 @@ def known_at(event: OfCustomer) -> datetime:
         return event.read_through_at
     if isinstance(event, PolicyReached):
         return event.reached_at
-    return event.occurred_at if isinstance(event, CustomersMerged) else event.received_at
+    return event.sent_at if isinstance(event, Relay) else event.received_at
 
 
 def wake_at(state: CustomerState) -> datetime | None:
@@ -118,7 +121,7 @@ def _interaction(
     # One copy per event, filled in place: nobody else has seen it, and its lists are never changed.
     state = replace(state)
     words = rulebook.words_at(interaction.occurred_at)
-    changes = _take_profile(state, interaction, words)
+    changes = take_profile(state, interaction, words)
     labels = labels_for(state, interaction, words)
     _keep(state, interaction, corrected)
     effects: list[Effect] = []
@@ -136,75 +139,11 @@ def _interaction(
     effects += counted
     state, answered = keep_score(state, interaction, labels, thread)
     effects += answered
-    if changes:
-        state.complaints, more = profile_changed(state.complaints, interaction, changes, rulebook)
-        effects += more
-    if added and state.complaints:
-        state.complaints, more = value_changed(state.complaints, interaction, added, rulebook)
-        effects += more
-    before = state.complaints
-    state.complaints, more = take_interaction(state, interaction, thread, labels, rulebook)
-    effects += more
-    opened = _opened_count(before, state.complaints)
-    if opened:
-        state.complaint_count += opened
-        if state.pending:
-            state, more = _retry_pending(state, rulebook)
-            effects += more
-    return Step(state, effects, admission)
-
-
-def _opened_count(before: Sequence[ComplaintState], after: Sequence[ComplaintState]) -> int:
-    """One at most: what is opened is put at the end."""
-    if after is before or not after:
-        return 0
-    newest = after[-1].complaint.complaint_id
-    for state in reversed(before):
-        if state.complaint.complaint_id == newest:
-            return 0
-    return 1
-
-
-def labels_for(state: CustomerState, interaction: Interaction, words: Words) -> Labels:
-    """The table keys of an interaction: its channel, team and category, the customer's region and
-    tier (in the words of the policy)."""
-    return Labels(
-        channel=interaction.channel,
-        team=interaction.handed_to or interaction.team or interaction.actor.team or "",
-        category=interaction.category or "",
-        region=state.profile.region or "",
-        tier=words.tier_of(state.profile.tier, state.totals),
-    )
-
-
-def _take_profile(state: CustomerState, interaction: Interaction, words: Words) -> dict[str, str]:
-    """Take over what the publisher says of the customer; the newest by event time holds.
-
-    Fills `state`, which must be the caller's own; returns what changed for the promises (tier,
-    region).
-    """
-    at = interaction.occurred_at
-    changes: dict[str, str] = {}
-    if interaction.customer_name and (state.name_at is None or at >= state.name_at):
-        state.name, state.name_at = interaction.customer_name, at
-    said = interaction.customer_profile
-    if said is not None and (state.profile_at is None or at >= state.profile_at):
-        old = state.profile
-        tier = said.tier
-        if tier and old.tier and words.tier(tier) is None:
-            tier = None  # nobody knows that word: what was said before still holds
-        new = CustomerProfile(
-            tier=tier or old.tier,
-            region=said.region or old.region,
-            timezone=said.timezone or old.timezone,
-            language=said.language or old.language,
-        )
-        if (new.tier or Tier.COMMON) != (old.tier or Tier.COMMON):
-            changes["tier"] = str(new.tier)
-        if new.region != old.region:
-            changes["region"] = str(new.region)
-        state.profile, state.profile_at = new, at
-    return changes
+    if state.merges is not None:
+        state, more = take_interaction_of_merged(state, interaction, changes, added, rulebook)
+        return Step(state, [*effects, *more], admission)
+    state, more = concern_complaints(state, interaction, thread, labels, changes, added, rulebook)
+    return Step(state, [*effects, *more], admission)
 
 
 def _keep(state: CustomerState, interaction: Interaction, corrected: bool) -> None:
@@ -241,59 +180,9 @@ def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook, rere
     if given.command_id in state.commands_seen:
         return Step(state, (), Admission.REPLAYED if reread else Admission.DUPLICATE)
     state = replace(state, commands_seen=[*state.commands_seen, given.command_id][-COMMANDS_SEEN:])
-    done = take_command(state.complaints, given, rulebook)
-    if done is None:
-        return _kept_waiting(state, given)
-    complaints, effects = done
-    effects = [*effects, *_unknown_words(given, rulebook)]
-    return Step(
-        _with_tier(replace(state, complaints=complaints), given, rulebook),
-        effects,
-        Admission.ACCEPTED,
-    )
-
-
-def _unknown_words(given: CommandGiven, rulebook: Rulebook) -> list[Effect]:
-    """Words of an order that mean nothing to the policy: they change nothing, and are reported."""
-    command, words = given.command, rulebook.words_at(given.occurred_at)
-    unknown: list[Effect] = []
-    if command.severity and words.severity(command.severity) is None:
-        unknown.append(UnknownWord("severity", command.severity))
-    if command.tier and words.tier(command.tier) is None:
-        unknown.append(UnknownWord("tier", command.tier))
-    return unknown
-
-
-def _with_tier(state: CustomerState, given: CommandGiven, rulebook: Rulebook) -> CustomerState:
-    tier = given.command.tier
-    if given.command.action is not Action.CHANGE or tier is None:
-        return state
-    if rulebook.words_at(given.occurred_at).tier(tier) is None:
-        return state
-    return replace(state, profile=replace(state.profile, tier=tier), profile_at=given.occurred_at)
-
-
-def _kept_waiting(state: CustomerState, given: CommandGiven) -> Step:
-    pending = [*state.pending, given]
-    dropped = pending[:-PENDING_COMMANDS]
-    state = replace(state, pending=pending[-PENDING_COMMANDS:])
-    effects = [RejectCommand(old, RejectReason.NO_SUCH_COMPLAINT) for old in dropped]
-    return Step(state, effects, Admission.ACCEPTED)
-
-
-def _retry_pending(state: CustomerState, rulebook: Rulebook) -> tuple[CustomerState, list[Effect]]:
-    """A complaint was opened: do what commands that came before it asked for."""
-    effects: list[Effect] = []
-    still: list[CommandGiven] = []
-    for given in state.pending:
-        done = take_command(state.complaints, given, rulebook)
-        if done is None:
-            still.append(given)
-            continue
-        complaints, more = done
-        state = _with_tier(replace(state, complaints=complaints), given, rulebook)
-        effects += more
-    return replace(state, pending=still), effects
+    if state.merges is not None or given.command.action in MERGING:
+        return Step(*take_command_of_merged(state, given, rulebook), Admission.ACCEPTED)
+    return Step(*take_order(state, given, rulebook), Admission.ACCEPTED)
 
 
 def _deadline(state: CustomerState, deadline: DeadlineReached, rulebook: Rulebook) -> Step:
@@ -307,8 +196,3 @@ def _deadline(state: CustomerState, deadline: DeadlineReached, rulebook: Ruleboo
             *(RejectCommand(given, RejectReason.NO_SUCH_COMPLAINT) for given in late),
         ]
     return Step(replace(state, complaints=complaints), effects, Admission.ACCEPTED)
-
-
-def _merged(state: CustomerState, event: CustomersMerged) -> Step:
-    """Nothing joins customers yet: identity keeps them apart and reports the conflict instead."""
-    return Step(state, (), Admission.ACCEPTED)

@@ -4,7 +4,7 @@ from agents.complaints.matter import is_open
 from agents.complaints.sla.vocabulary import Words
 from agents.customer.value import amount_text
 from schemas.compact import id_text, word_text
-from schemas.customer import CountedScore, CustomerState, TimelineEntry
+from schemas.customer import CountedScore, CustomerState, Merges, TimelineEntry
 from schemas.view import (
     CARD_COMPLAINTS,
     CARD_HANDLES,
@@ -22,6 +22,7 @@ def card_of(state: CustomerState, words: Words) -> CustomerCard:
     the words of the policy."""
     profile = state.profile
     open_complaints = [c.complaint.complaint_id for c in state.complaints if is_open(c)]
+    merges = state.merges or Merges()
     return CustomerCard(
         customer_id=state.customer_id,
         name=state.name,
@@ -44,6 +45,8 @@ def card_of(state: CustomerState, words: Words) -> CustomerCard:
         purchases={currency: amount_text(minor) for currency, minor in state.totals.items()},
         purchase_count=state.purchase_count,
         refund_count=state.refund_count,
+        merged_into=merges.into,
+        merged=[guest.known.customer_id for guest in merges.guests],
     )
 
 

@@ -25,6 +25,7 @@ from agents.effects import (
     PublishScore,
     RejectCommand,
     Tally,
+    TellCustomer,
     UnknownWord,
 )
 from agents.intake.dead_letters import dead_letter_headers
@@ -37,6 +38,7 @@ from schemas.complaint import Complaint
 from schemas.customer import ComplaintState, CustomerState, PartitionState
 from schemas.events import CustomerEvent, DeadlineReached, OfCustomer, PolicyEvent
 from schemas.interaction import Interaction, Origin
+from schemas.merging import BetweenCustomers, ComplaintsMoved
 from schemas.rejection import RejectReason
 from schemas.rollup import SatisfactionCatalogue
 from schemas.satisfaction import SatisfactionRow
@@ -140,6 +142,7 @@ class _Fold:
         self.customers: dict[bytes, CustomerState] = {}
         self.complaints: dict[str, tuple[Complaint, str]] = {}
         self.histories: dict[str, ComplaintState] = {}
+        self.moved: set[str] = set()
         self.alerts: list[SlaAlert] = []
         self.tallies: list[Tally] = []
         self.outcomes: dict[tuple[str, str], int] = {}
@@ -245,6 +248,19 @@ class _Fold:
                     self._reject_command(given, reason)
                 case UnknownWord(field, word):
                     self.unknown[field, word] += 1
+                case TellCustomer(told):
+                    self._tell(told)
+
+    def _tell(self, told: BetweenCustomers) -> None:
+        """Put it into the other customer's log. Complaints in it are shown by that one's partition
+        from now on."""
+        self.batch.emit(topics.CUSTOMER_EVENTS, told.customer_id.encode(), _encode(told))
+        if isinstance(told, ComplaintsMoved):
+            for state in (*told.complaints, *(each.state for each in told.joined)):
+                name = state.complaint.complaint_id
+                self.complaints.pop(name, None)
+                self.histories.pop(name, None)
+                self.moved.add(name)
 
     def _reject_command(self, given: CommandGiven, reason: RejectReason) -> None:
         """The command as it was read: its bytes stand where the origin headers say."""
@@ -282,6 +298,7 @@ class _Fold:
         def show() -> None:
             for policy in learned:
                 views.policy_learned(policy)
+            views.complaints_moved(partition, self.moved)
             views.customers_changed(
                 partition,
                 self.customers.values(),

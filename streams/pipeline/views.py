@@ -116,6 +116,8 @@ class LiveViews:
             for complaint in state.complaints:
                 yield ComplaintItem(complaint.complaint, state.name)
                 yield HistoryItem(self._history_of(complaint))
+            for joined in state.merges.joined if state.merges is not None else ():
+                yield ComplaintItem(joined.state.complaint, state.name)
         for key, row in lane.rows(SATISFACTION):
             yield SatisfactionItem(partition, decode_row_key(key), row)
 
@@ -147,6 +149,11 @@ class LiveViews:
             writer.put_history(partition, self._history_of(state_of_complaint))
         for key, row in rows:
             writer.put_satisfaction(partition, key, row)
+
+    def complaints_moved(self, partition: int, names: Iterable[str]) -> None:
+        """Complaints went to another partition: what waits of them here would hide the newer."""
+        for name in names:
+            self.writer.forget_complaint(partition, name)
 
     def _history_of(self, state: ComplaintState) -> ComplaintHistory:
         clocks = state.complaint.clocks

@@ -138,10 +138,6 @@ class ViewWriter:
         """Show a customer's card."""
         self.put(partition, CustomerItem(card))
 
-    def put_merge(self, partition: int, merged_id: str, survivor_id: str) -> None:
-        """Show that a customer is another one: the old id leads to the new card."""
-        self.put_customer(partition, CustomerCard(customer_id=merged_id, merged_into=survivor_id))
-
     def put_complaint(self, partition: int, complaint: Complaint, customer_name: str = "") -> None:
         """Show a complaint, open or ended."""
         self.put(partition, ComplaintItem(complaint, customer_name))
@@ -149,6 +145,12 @@ class ViewWriter:
     def put_history(self, partition: int, history: ComplaintHistory) -> None:
         """Show what a complaint's clocks follow from."""
         self.put(partition, HistoryItem(history))
+
+    def forget_complaint(self, partition: int, complaint_id: str) -> None:
+        """Another partition shows this complaint from now on: drop what waits of it here."""
+        for key in (("complaint", complaint_id), ("history", complaint_id)):
+            if (held := self._pending.get(key)) is not None and held[0] == partition:
+                del self._pending[key]
 
     def put_policy(self, policy: PolicySet) -> None:
         """Keep a version of the policy file; it belongs to no partition."""
