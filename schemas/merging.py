@@ -34,14 +34,13 @@ class Belongings(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Relay(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What one customer's log tells another's, whose id is the key.
 
-    `sent_at` is when the sender learned what it tells. `hops` is how often it was passed on.
+    `sent_at` is when the first sender learned what is told.
     """
 
     customer_id: str
     sender: str
     sent_at: Instant
     number: int = 0
-    hops: int = 0
 
 
 class CustomersMerged(Relay, frozen=True, kw_only=True, omit_defaults=True, tag="customers_merged"):

@@ -34,6 +34,8 @@ class RejectReason(StrEnum):
     """There is no merge of this customer to undo."""
     MERGED_IN_A_CIRCLE = "merged_in_a_circle"
     """The other customer was merged into this one, directly or through others."""
+    INTO_MERGED = "into_merged"
+    """The other customer was merged itself, or is just being: name the one who goes on."""
     TOO_MANY_MERGES = "too_many_merges"
     """More customers, one into the other, than one person can be."""
 

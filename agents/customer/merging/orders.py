@@ -8,7 +8,7 @@ from agents.customer.merging.outbox import Draft, belongings_of
 from agents.effects import Effect, RejectCommand
 from schemas.command import Action, CommandGiven
 from schemas.customer import HELD, CustomerState, Held
-from schemas.merging import ComplaintsMoved, CustomersMerged
+from schemas.merging import ComplaintsMoved, CustomersMerged, MergeUndone
 from schemas.rejection import RejectReason
 
 MERGING = frozenset({Action.MERGE, Action.UNMERGE})
@@ -105,4 +105,13 @@ def _unmerge(draft: Draft, given: CommandGiven) -> None:
         draft.effects.append(RejectCommand(given, RejectReason.NOT_MERGED))
         return
     merges.leaving = True
-    draft.ask_back(given.received_at)
+    draft.send(
+        MergeUndone(
+            customer_id=merges.into,
+            sender=draft.id,
+            sent_at=given.received_at,
+            merge_id=merges.merge_id,
+            merged_id=draft.id,
+            origins=[draft.id, *(guest.known.customer_id for guest in merges.guests)],
+        )
+    )

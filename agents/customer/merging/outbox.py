@@ -20,12 +20,7 @@ from schemas.merging import (
     BetweenCustomers,
     ComplaintsMoved,
     Forwarded,
-    MergeUndone,
 )
-
-MERGES_PASSED = 8
-"""Customers a record is passed through at most: merges of merges are rare, and longer chains are
-somebody's loop. Readers of cards follow as far."""
 
 PIECE_EVENTS = 1_000
 """Events of complaints in one record, some 200 bytes each: far below what a topic takes."""
@@ -64,34 +59,19 @@ class Draft:
 
     def pass_on(self, event: BetweenCustomers, to: str) -> None:
         """Send on what was sent here."""
-        self.send(replace(event, customer_id=to, hops=event.hops + 1))
+        self.send(replace(event, customer_id=to))
 
-    def forward(self, held: Held, to: str, at: datetime, hops: int = 0) -> None:
+    def forward(self, held: Held, to: str, at: datetime) -> None:
         """Send on what happened to somebody."""
         self.send(
             Forwarded(
                 customer_id=to,
                 sender=self.id,
                 sent_at=at,
-                hops=hops,
                 origin=held.origin,
                 event=held.event,
                 changes=held.changes,
                 added=held.added,
-            )
-        )
-
-    def ask_back(self, at: datetime) -> None:
-        """Ask whoever has the complaints for those of this customer and its guests."""
-        merges = self.merges
-        self.send(
-            MergeUndone(
-                customer_id=merges.into,
-                sender=self.id,
-                sent_at=at,
-                merge_id=merges.merge_id,
-                merged_id=self.id,
-                origins=[self.id, *(guest.known.customer_id for guest in merges.guests)],
             )
         )
 

@@ -15,7 +15,7 @@ from agents.customer.merging.hosting import (
     update_guest,
 )
 from agents.customer.merging.orders import concern
-from agents.customer.merging.outbox import MERGES_PASSED, Draft, guest_of
+from agents.customer.merging.outbox import Draft, guest_of
 from agents.effects import Effect, RejectCommand
 from schemas.customer import GUESTS, SENDERS, CustomerState, Held
 from schemas.interaction import Interaction
@@ -58,7 +58,7 @@ def take_relay(
     merges.received = received
     match event:
         case CustomersMerged():
-            _take_guests(draft, event, rulebook)
+            _take_guests(draft, event)
         case ComplaintsMoved():
             _take_complaints(draft, event, rulebook)
         case Forwarded():
@@ -68,38 +68,27 @@ def take_relay(
     return draft.row, draft.effects, Admission.ACCEPTED
 
 
-def _take_guests(draft: Draft, event: CustomersMerged, rulebook: Rulebook) -> None:
+def _take_guests(draft: Draft, event: CustomersMerged) -> None:
     merges = draft.merges
-    if event.merged_id == draft.id:
-        # It was passed from one to the next and has come home: a circle, which ends here.
-        draft.effects.append(RejectCommand(event.ordered_by, RejectReason.MERGED_IN_A_CIRCLE))
-        if merges.into:
-            draft.ask_back(event.sent_at)  # so that those it came through forget their guest
-        _be_oneself(draft, rulebook)
-        return
-    known = {guest.known.customer_id for guest in merges.guests}
     new = {each.customer_id for each in event.belongings}
-    if len(known | new) > GUESTS or event.hops >= MERGES_PASSED:
-        # Nobody's guest: what follows goes back to where it came from.
-        draft.effects.append(RejectCommand(event.ordered_by, RejectReason.TOO_MANY_MERGES))
-        return
-    merges.guests = [
+    guests = [
         *(guest for guest in merges.guests if guest.known.customer_id not in new),
-        *(
-            guest_of(each, event.merge_id)
-            for each in event.belongings
-            if each.customer_id != draft.id
-        ),
+        *(guest_of(each, event.merge_id) for each in event.belongings),
     ]
-    if draft.is_away:
-        draft.pass_on(event, merges.into)
+    # Whom it refuses is no guest, so what follows goes back to where it came from.
+    if merges.into:
+        draft.effects.append(RejectCommand(event.ordered_by, RejectReason.INTO_MERGED))
+    elif len(guests) > GUESTS:
+        draft.effects.append(RejectCommand(event.ordered_by, RejectReason.TOO_MANY_MERGES))
+    else:
+        merges.guests = guests
 
 
 def _take_complaints(draft: Draft, event: ComplaintsMoved, rulebook: Rulebook) -> None:
     merges = draft.merges
     at_home = event.merged_id == draft.id
-    if not at_home and not is_hosted(draft, event.merged_id):
-        draft.pass_on(replace(event, returned=True), event.merged_id)
+    if not is_hosted(draft, event.merged_id):
+        draft.pass_on(replace(event, returned=True), event.sender)
         return
     if draft.is_away and not event.returned:
         draft.pass_on(event, merges.into)
@@ -148,25 +137,22 @@ def _be_oneself(draft: Draft, rulebook: Rulebook) -> None:
 
 def _take_forwarded(draft: Draft, event: Forwarded, rulebook: Rulebook) -> None:
     held = Held(event.origin, event.event, event.changes, event.added)
-    if event.hops > 2 * MERGES_PASSED:
-        fold_here(draft, held, rulebook)  # it goes round and round: better here than lost
-    elif event.origin == draft.id:
-        concern(draft, held, rulebook)
-    elif is_hosted(draft, event.origin):
-        update_guest(draft, held, rulebook)
-        if draft.is_away:
-            draft.pass_on(event, draft.merges.into)
-        else:
-            concern(draft, held, rulebook)
-    else:
-        draft.pass_on(event, event.origin)  # a merge that was refused
+    if not is_hosted(draft, event.origin):
+        draft.pass_on(event, event.sender)  # of a merge that was refused
+        return
+    update_guest(draft, held, rulebook)
+    concern(draft, held, rulebook)
 
 
 def _take_undone(draft: Draft, event: MergeUndone, rulebook: Rulebook) -> None:
+    merges = draft.merges
     if event.merged_id == draft.id:
-        return  # a circle, ended before
+        if merges.leaving and event.merge_id == merges.merge_id:
+            # Who has the complaints was on its own way here just then, and refused: ask again.
+            draft.pass_on(event, merges.into)
+        return
     forget_guests(draft, event.origins)
     if draft.is_away:
-        draft.pass_on(event, draft.merges.into)
+        draft.pass_on(event, merges.into)
     else:
         give_back(draft, event, rulebook)

@@ -171,7 +171,9 @@ def test_merges_of_merges_end_at_whoever_was_not_merged() -> None:
     logs.unmerges("caller")
     assert [c.complaint.contact_count for c in logs.complaints("caller")] == [2]
     assert len(logs.complaints("ann")) == 2
+    logs.unmerges("visitor")
     logs.merges("caller", "visitor")
+    logs.merges("visitor", "ann")
     logs.unmerges("visitor")
     assert len(logs.complaints("visitor")) == 2
     assert {c.origin for c in logs.complaints("visitor")} == {"", "caller"}
@@ -206,6 +208,7 @@ def test_three_about_one_matter_come_apart_as_they_were() -> None:
         ([("ann", "visitor"), ("ann", "caller")], "already_merged"),
         ([("ann", "visitor"), ("visitor", "ann")], "merged_in_a_circle"),
         ([("ann", "visitor"), ("visitor", "caller"), ("caller", "ann")], "merged_in_a_circle"),
+        ([("ann", "visitor"), ("caller", "ann")], "into_merged"),
         ([("ann", "")], "missing_field"),
     ],
 )

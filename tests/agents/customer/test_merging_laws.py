@@ -82,9 +82,10 @@ def test_nothing_is_lost_or_counted_twice(plan: list[Deed], seed: int) -> None:
     assert len(ids) == len(set(ids))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=300, deadline=None)
 @example([("merges", "ann", "visitor"), ("merges", "visitor", "ann")], 0)
 @example(CIRCLE, 0)
+@example([*CIRCLE, *(("unmerges", name, "") for name in PEOPLE)], 0)
 @given(st.lists(MERGES, min_size=2, max_size=12), st.integers(0, 1 << 30))
 def test_everybody_knows_who_is_whose_guest(plan: list[Deed], seed: int) -> None:
     """However orders cross on their way, no circle stays, and nobody keeps a guest who left."""
@@ -109,6 +110,7 @@ def test_everybody_knows_who_is_whose_guest(plan: list[Deed], seed: int) -> None
         for name, row in logs.rows.items()
     }
     assert guests == {name: came[name] for name in logs.rows}
+    assert not [name for name, row in logs.rows.items() if row.merges and row.merges.leaving]
 
 
 @settings(max_examples=60, deadline=None)
