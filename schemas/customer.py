@@ -219,9 +219,13 @@ class Held(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
 
 
 class Guest(Struct, array_like=True, frozen=True, omit_defaults=True, gc=False):
-    """Somebody who was merged into this customer; of the row only what complaints depend on."""
+    """Somebody who was merged into this customer; of the row only what complaints depend on.
+
+    `via` is who told of it: the guest itself, or another guest it was merged into.
+    """
 
     merge_id: str
+    via: str
     known: "CustomerState"
 
 

@@ -57,7 +57,8 @@ class CustomersMerged(Relay, frozen=True, kw_only=True, omit_defaults=True, tag=
 
 
 class ComplaintsMoved(Relay, frozen=True, kw_only=True, omit_defaults=True, tag="complaints_moved"):
-    """Complaints as rows hold them, on their way into a merge, or back out of it (`returned`).
+    """Complaints as rows hold them, on their way into a merge, or back because it was refused
+    (`returned`) or undone (`origins`: whose they are).
 
     `policy_at` says which retroactive version of the policy they have had their turn of. `is_last`:
     nothing more comes of this merge or undoing.
@@ -69,6 +70,7 @@ class ComplaintsMoved(Relay, frozen=True, kw_only=True, omit_defaults=True, tag=
     joined: list[JoinedComplaint] = field(default_factory=list)
     policy_at: datetime | None = None
     returned: bool = False
+    origins: list[str] = field(default_factory=list)
     is_last: bool = False
 
 

@@ -25,6 +25,7 @@ from schemas.view import (
 from streams.topics import CHANNEL_TOPICS, COMMANDS
 from streams.views.facts import QueueFacts
 from streams.views.freshness import judge
+from streams.views.joining import joined
 from streams.views.keys import ViewKeys
 
 SCANNED_COMPLAINTS = 5_000
@@ -68,16 +69,23 @@ class ViewReader:
     # --- customers -------------------------------------------------------------------------------
 
     async def customer(self, customer_id: str) -> CustomerCard | None:
-        """A customer's card; a merged customer's is that of the survivor."""
+        """A customer's card, with all who were merged into it; a merged customer's is that of who
+        goes on."""
         for _ in range(MERGES_FOLLOWED):
             found = await self.redis.get(self.keys.customer(customer_id))
             if found is None:
                 return None
             card = _decode_customer(found)
             if not card.merged_into:
-                return card
+                return await self._with_merged(card)
             customer_id = card.merged_into
         return None
+
+    async def _with_merged(self, card: CustomerCard) -> CustomerCard:
+        if not card.merged:
+            return card
+        found = await self.redis.mget([self.keys.customer(name) for name in card.merged])
+        return joined(card, [_decode_customer(each) for each in found if each is not None])
 
     # --- complaints ------------------------------------------------------------------------------
 

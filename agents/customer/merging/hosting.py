@@ -141,6 +141,11 @@ def is_hosted(draft: Draft, origin: str) -> bool:
     return origin == draft.id or any(g.known.customer_id == origin for g in draft.merges.guests)
 
 
+def way_to(draft: Draft, origin: str) -> str:
+    """To whom what is for a guest is sent: the guest, or who told of it."""
+    return next(g.via for g in draft.merges.guests if g.known.customer_id == origin)
+
+
 def take_over(draft: Draft, moved: ComplaintsMoved, rulebook: Rulebook) -> None:
     """Have complaints from now on: under this customer's name, counted here, and joined with those
     about the same matter."""
@@ -222,8 +227,8 @@ def _of_id(draft: Draft, complaint_id: str) -> ComplaintState:
     return next(c for c in draft.row.complaints if c.complaint.complaint_id == complaint_id)
 
 
-def give_back(draft: Draft, undone: MergeUndone, rulebook: Rulebook) -> None:
-    """Send the complaints of `origins` back; what had joined across that line comes apart."""
+def give_back(draft: Draft, undone: MergeUndone, way: str, rulebook: Rulebook) -> None:
+    """Send the complaints of `origins` back by `way`; what had joined across comes apart."""
     merges, gone = draft.merges, set(undone.origins)
     for state in list(draft.row.complaints):
         crossing = [
@@ -238,12 +243,13 @@ def give_back(draft: Draft, undone: MergeUndone, rulebook: Rulebook) -> None:
     _join_all(draft, undone.merge_id, undone.sent_at, rulebook)  # what is left may be one matter
     draft.send_complaints(
         ComplaintsMoved(
-            customer_id=undone.merged_id,
+            customer_id=way,
             sender=draft.id,
             sent_at=undone.sent_at,
             merge_id=undone.merge_id,
             merged_id=undone.merged_id,
             returned=True,
+            origins=undone.origins,
         ),
         leaving,
         aside,

@@ -134,10 +134,11 @@ def belongings_of(row: CustomerState) -> Belongings:
     )
 
 
-def guest_of(belongings: Belongings, merge_id: str) -> Guest:
+def guest_of(belongings: Belongings, merge_id: str, via: str) -> Guest:
     """The same, as the row of who has the complaints keeps it."""
     return Guest(
         merge_id,
+        via,
         CustomerState(
             belongings.customer_id,
             profile=belongings.profile,

@@ -13,6 +13,7 @@ from agents.customer.merging.hosting import (
     is_hosted,
     take_over,
     update_guest,
+    way_to,
 )
 from agents.customer.merging.orders import concern
 from agents.customer.merging.outbox import Draft, guest_of
@@ -73,7 +74,7 @@ def _take_guests(draft: Draft, event: CustomersMerged) -> None:
     new = {each.customer_id for each in event.belongings}
     guests = [
         *(guest for guest in merges.guests if guest.known.customer_id not in new),
-        *(guest_of(each, event.merge_id) for each in event.belongings),
+        *(guest_of(each, event.merge_id, event.sender) for each in event.belongings),
     ]
     # Whom it refuses is no guest, so what follows goes back to where it came from.
     if merges.into:
@@ -89,6 +90,11 @@ def _take_complaints(draft: Draft, event: ComplaintsMoved, rulebook: Rulebook) -
     at_home = event.merged_id == draft.id
     if not is_hosted(draft, event.merged_id):
         draft.pass_on(replace(event, returned=True), event.sender)
+        return
+    if event.origins and not at_home:  # undone: back the way it came
+        draft.pass_on(event, way_to(draft, event.merged_id))
+        if event.is_last:
+            forget_guests(draft, event.origins)
         return
     if draft.is_away and not event.returned:
         draft.pass_on(event, merges.into)
@@ -151,8 +157,14 @@ def _take_undone(draft: Draft, event: MergeUndone, rulebook: Rulebook) -> None:
             # Who has the complaints was on its own way here just then, and refused: ask again.
             draft.pass_on(event, merges.into)
         return
-    forget_guests(draft, event.origins)
-    if draft.is_away:
+    if not is_hosted(draft, event.merged_id):
+        # The merge was refused. Who ordered it has got everything back; who passes this on for
+        # another has, too, and gives that one its own.
+        if event.sender != event.merged_id:
+            draft.pass_on(event, event.sender)
+    elif draft.is_away:
         draft.pass_on(event, merges.into)
     else:
-        give_back(draft, event, rulebook)
+        way = way_to(draft, event.merged_id)
+        forget_guests(draft, event.origins)
+        give_back(draft, event, way, rulebook)

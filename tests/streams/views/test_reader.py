@@ -136,9 +136,9 @@ async def test_a_merged_customer_leads_to_the_survivor(
 ) -> None:
     """Old ids stay good; a ring of merges ends instead of turning for ever."""
     writer.put_customer(0, card("c-3", name="survivor"))
-    writer.put_merge(0, "c-2", "c-3")
-    writer.put_merge(0, "c-1", "c-2")
-    writer.put_merge(0, "ring", "ring")
+    writer.put_customer(0, CustomerCard(customer_id="c-2", merged_into="c-3"))
+    writer.put_customer(0, CustomerCard(customer_id="c-1", merged_into="c-2"))
+    writer.put_customer(0, CustomerCard(customer_id="ring", merged_into="ring"))
     await writer.flush()
     found = await reader.customer("c-1")
     assert found is not None
