@@ -48,6 +48,7 @@ SECTIONS: dict[str, tuple[Entry, ...]] = {
         Entry("publish", "Publish records from a file or standard input"),
         Entry("simulate", "Publish the traffic of an invented contact centre"),
         Entry("dlq", "Look at dead letters, and send them again"),
+        Entry("customers", "Merge two customers who are one person; part them again"),
     ),
     "Ask": (
         Entry("audit", "Recompute everything from the log and compare"),

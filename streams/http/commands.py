@@ -28,6 +28,7 @@ NEEDS: dict[Action, tuple[str, ...]] = {
     Action.SET_CAUSE: ("cause",),
     Action.CHANGE: ("severity", "category", "tier"),
     Action.COMMENT: ("comment",),
+    Action.MERGE: ("into",),
 }
 """What an action is about: at least one of these fields must be there."""
 
@@ -39,6 +40,8 @@ async def take_command(body: bytes, services: Services) -> CommandTaken:
     now = datetime.fromtimestamp(services.clock(), UTC)
     command = read_command(body, now)
     command = await _with_customer(command, services)
+    if command.into is not None:
+        command = replace(command, into=await _who_goes_on(command.into, services))
     try:
         await services.publish(command)
     except ApiError:
@@ -137,6 +140,17 @@ async def _with_customer(command: Command, services: Services) -> Command:
         "add complaint_id, customer_id or customer handles",
         "complaint_id",
     )
+
+
+async def _who_goes_on(customer_id: str, services: Services) -> str:
+    """The customer, or whoever it was merged into: nobody is merged into somebody who was."""
+    card = await services.reader.customer(customer_id)
+    if card is None:
+        raise not_found(
+            f"there is no customer {customer_id}",
+            "look for the customer: GET /v1/customers?handle=email:…",
+        )
+    return card.customer_id
 
 
 def request_schema(schema: dict[str, Any]) -> dict[str, Any]:

@@ -252,15 +252,13 @@ class _Fold:
                     self._tell(told)
 
     def _tell(self, told: BetweenCustomers) -> None:
-        """Put it into the other customer's log. Complaints in it are shown by that one's partition
-        from now on."""
+        """Put it into the other customer's log, whose partition shows the complaints in it now."""
         self.batch.emit(topics.CUSTOMER_EVENTS, told.customer_id.encode(), _encode(told))
         if isinstance(told, ComplaintsMoved):
             for state in (*told.complaints, *(each.state for each in told.joined)):
-                name = state.complaint.complaint_id
+                self.moved.add(name := state.complaint.complaint_id)
                 self.complaints.pop(name, None)
                 self.histories.pop(name, None)
-                self.moved.add(name)
 
     def _reject_command(self, given: CommandGiven, reason: RejectReason) -> None:
         """The command as it was read: its bytes stand where the origin headers say."""

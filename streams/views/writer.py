@@ -149,7 +149,7 @@ class ViewWriter:
     def forget_complaint(self, partition: int, complaint_id: str) -> None:
         """Another partition shows this complaint from now on: drop what waits of it here."""
         for key in (("complaint", complaint_id), ("history", complaint_id)):
-            if (held := self._pending.get(key)) is not None and held[0] == partition:
+            if self._pending.get(key, (None,))[0] == partition:
                 del self._pending[key]
 
     def put_policy(self, policy: PolicySet) -> None:
