@@ -1,9 +1,8 @@
 """`ViewWriter`: collects what changed, and writes it to Redis in few round trips.
 
-It is called behind the commit barrier, so a view never shows what could still be undone. Values are
-absolute: the newest per key wins, and writing again after a crash changes nothing. When Redis is
-away, views lag, `progress` stops, readers say "stale", and the pipeline goes on; what waits is
-bounded, and what had to be dropped is rebuilt from the rows once Redis is back.
+It is called behind the commit barrier: no view shows what could still be undone. The newest value
+per key wins, so writing again changes nothing. When Redis is away, views lag, readers say "stale",
+and the pipeline goes on; what had to be dropped is rebuilt from the rows once Redis is back.
 """
 
 import asyncio
@@ -125,10 +124,7 @@ class ViewWriter:
         self._owned[partition] = Owned(applied, applied)
 
     def disown(self, partition: int) -> None:
-        """The partition goes to another worker: forget what waits for it.
-
-        Await `flush` before: a late write would undo the new owner's.
-        """
+        """The partition goes to another worker, which a late write would undo: `flush` before."""
         self._owned.pop(partition, None)
         self._pending = {k: held for k, held in self._pending.items() if held[0] != partition}
 
@@ -162,8 +158,8 @@ class ViewWriter:
 
     def put_intake_counts(self, topic: str, partition: int, counts: Mapping[str, int]) -> None:
         """Show received, rejected and skipped records of one source partition."""
-        item = CountsItem(self.keys.intake_counts, f"{topic}/{partition}", counts)
-        self.put(NO_PARTITION, item)
+        name = f"{topic}/{partition}"
+        self.put(NO_PARTITION, CountsItem(self.keys.intake_counts, name, counts))
 
     def put_customer_counts(self, partition: int, counts: Mapping[str, Mapping[str, int]]) -> None:
         """Show what became of the records intake took: outcomes per channel, and of `commands`."""

@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 from agents.satisfaction.rollup import RowKey, hour_of
 from schemas.complaint import Stage
 from schemas.satisfaction import Dimension, SatisfactionRow, Window
-from schemas.view import ChannelCounts
+from schemas.view import ChannelCard, ChannelCounts, CustomerCard, ScoreCard, TimelineCard
 from streams.views import ViewReader, ViewWriter
 from streams.views.freshness import BEHIND_SECONDS, STALE_SECONDS
 from streams.views.pruning import prune
@@ -145,6 +145,40 @@ async def test_a_merged_customer_leads_to_the_survivor(
     assert found.customer_id == "c-3"
     assert await reader.customer("ring") is None
     assert await reader.customer("nobody") is None
+
+
+async def test_a_card_shows_everybody_who_was_merged_into_it(
+    writer: ViewWriter, reader: ViewReader
+) -> None:
+    """Lines and scores by time, counts and purchases summed, every handle once."""
+
+    def part(who: str, day: int, **fields: Any) -> CustomerCard:
+        at = NOW + timedelta(days=day)
+        line = TimelineCard(
+            interaction_id=who, occurred_at=at, channel="chat", kind="message",
+            direction="in", actor_type="customer",
+        )  # fmt: skip
+        score = ScoreCard(
+            instrument="csat", score=4, scale_min=1, scale_max=5, unit_score=0.75, rated_at=at
+        )
+        return CustomerCard(
+            customer_id=who, handles=["email:a@b.c", f"chat:{who}"], first_at=at, last_at=at,
+            channels={"chat": ChannelCard(at, at, day)}, interaction_count=day, timeline=[line],
+            scores=[score], purchases={"EUR": "1.50"}, purchase_count=1, complaint_count=day,
+            **fields,
+        )  # fmt: skip
+
+    writer.put_customer(0, part("ann", 2, merged=["visitor", "unknown"], name="Ann"))
+    writer.put_customer(1, part("visitor", 1, merged_into="ann", region="DE"))
+    await writer.flush()
+    found = await reader.customer("visitor")
+    assert found is not None
+    assert (found.customer_id, found.name, found.region) == ("ann", "Ann", "DE")
+    assert [line.interaction_id for line in found.timeline] == ["visitor", "ann"]
+    assert [score.rated_at for score in found.scores] == [found.first_at, found.last_at]
+    assert found.handles == ["email:a@b.c", "chat:ann", "chat:visitor"]
+    assert found.channels["chat"].count == found.interaction_count == found.complaint_count == 3
+    assert (found.purchases, found.purchase_count) == ({"EUR": "3.00"}, 2)
 
 
 async def test_partitions_add_up(writer: ViewWriter, reader: ViewReader) -> None:
