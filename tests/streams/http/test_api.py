@@ -230,6 +230,20 @@ async def test_bodies_that_are_no_commands(world: World, client: Client) -> None
     assert world.published == []
 
 
+async def test_a_merge_names_two_customers_who_are_there(world: World, client: Client) -> None:
+    """Who was merged stands for whoever goes on; somebody nobody knows is refused."""
+    world.writer.put_customer(0, card("ann"))
+    world.writer.put_customer(0, card("caller", merged_into="ann"))
+    world.writer.put_customer(0, card("visitor"))
+    await world.show()
+    order = {"action": "merge", "customer_id": "visitor"}
+    assert (await posted(client, order, 400))["field"] == "into"
+    assert "nobody" in (await posted(client, {**order, "into": "nobody"}, 404))["error"]
+    await posted(client, {**order, "into": "caller"}, 202)
+    [given] = world.published
+    assert (given.customer_id, given.into) == ("visitor", "ann")
+
+
 async def test_a_command_that_cannot_be_published_says_that_nothing_was_done(
     world: World, client: Client
 ) -> None:
