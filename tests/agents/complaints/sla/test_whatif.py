@@ -2,6 +2,7 @@
 
 import datetime as dt
 import io
+from collections import Counter
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -140,6 +141,18 @@ def test_the_load_on_call_is_counted_by_the_hour() -> None:
     assert load.by_hour_of_day[10] == 4
     assert sum(load.by_hour_of_day) == load.pages
     assert load.pages_an_hour == load.pages / load.hours
+
+
+@pytest.mark.parametrize("repeat", ["30m", "40m"])
+def test_a_ladder_nobody_stops_is_counted_by_the_hour(repeat: str) -> None:
+    """Call by call as the replay makes them, whether or not they keep to quarters of an hour."""
+    ladder = f"escalate: [{{after: 7m, to: lead, repeat: {repeat}}}]"
+    of = plan(f"{{first_response: {{within: 1h, warn: [], {ladder}}}}}")
+    _, announced = replay_case(CASES[3], of, UNTIL)
+    hours = Counter(said.announced_at.astimezone(BERLIN).hour for said in announced)
+    load = run(of, [CASES[3]]).on_call()
+    assert load.by_hour_of_day == tuple(hours[hour] for hour in range(24))
+    assert load.pages > 500
 
 
 def test_what_arrived_late_is_announced_late_and_judged_alike() -> None:
