@@ -31,6 +31,8 @@ HEAL_SECONDS = 12.0
 """When everything is mended."""
 PATIENCE_SECONDS = 120.0
 """So long after that all must be read, judged and committed: the promise of liveness."""
+QUIET_SECONDS = 5
+"""Longer than the time between two audits of a changelog (3 s), and what they take."""
 COMPACTION_LAG_SECONDS = 30.0
 """Longer than anybody is paused, as `min.compaction.lag.ms` must be."""
 
@@ -203,14 +205,18 @@ class Run:
         last = max(judged, self.network.quiet_from)
         await asyncio.sleep(last - self.loop.now)
         give_up = self.loop.now + PATIENCE_SECONDS
-        quiet = 0
-        while quiet < 3:
+        quiet, before = 0, self._logged()
+        while quiet < QUIET_SECONDS:
             await asyncio.sleep(1.0)
-            waiting = self._unfinished()
-            quiet = 0 if waiting else quiet + 1
+            waiting, now = self._unfinished(), self._logged()
+            quiet, before = 0 if waiting or now != before else quiet + 1, now
             if waiting and self.loop.now > give_up:
                 return f"not done {PATIENCE_SECONDS:.0f} s after everything was mended: {waiting}"
         return ""
+
+    def _logged(self) -> list[int]:
+        """Where the changelogs end: what a former owner writes last is mended after that."""
+        return [log.end for tp, log in self.cluster.broker.logs.items() if tp.topic in CHANGELOGS]
 
     def _unfinished(self) -> str:
         group, logs = self.cluster.group, self.cluster.broker.logs
