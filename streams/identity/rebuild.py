@@ -44,7 +44,8 @@ ReadLinks = Callable[[Keep], AsyncIterator[list[Link]]]
 class IdentityRebuild:
     """Makes sure that an index is in force. One per worker; `ensure` may be called by many.
 
-    `progressed` is called whenever a rebuild, here or elsewhere, has come further.
+    `progressed` is called whenever a rebuild here has come further, and while another worker has
+    the claim: it renews that or loses it within `CLAIM_SECONDS`, so that wait comes to an end.
     """
 
     def __init__(
@@ -100,8 +101,9 @@ class IdentityRebuild:
             return True
         if self.links is None:
             log.warning("another worker rebuilds identities; intake waits for it")
-        if self.links != standing.links:
-            self._tell(standing.links)
+        # Also where nothing moves: the claim may be that of a killed worker. Who gave up before it
+        # ran out would be succeeded by one that finds the next dead claim, and so on for ever.
+        self._tell(standing.links)
         await asyncio.sleep(LOOK_SECONDS)
         return False
 
