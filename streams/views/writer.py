@@ -312,9 +312,12 @@ class ViewWriter:
 
     async def _complete(self, partition: int) -> None:
         """Make sure that the views hold what the rows hold; rebuild them if not."""
-        owned = self._owned[partition]
+        if (owned := self._owned.get(partition)) is None:
+            return  # it went to another worker while the one before it was looked after
         async with asyncio.timeout(WRITE_TIMEOUT_SECONDS):
             found = await self.redis.hget(self.keys.progress, str(partition))
+        if self._owned.get(partition) is not owned:
+            return
         seen = None if found is None else _decode_progress(found).applied
         if seen is not None and seen >= owned.restored and not owned.losses:
             await self._confirm(owned)
@@ -331,8 +334,7 @@ class ViewWriter:
         if owned is None:
             return False
         started, count, losses = self._clock(), 0, owned.losses
-        touched: set[ItemKey] = set()
-        owned.touched = touched
+        touched = owned.touched = set[ItemKey]()
         source = iter(items)
         try:
             while chunk := list(islice(source, REBUILD_ITEMS)):

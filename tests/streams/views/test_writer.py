@@ -349,6 +349,31 @@ async def test_views_that_redis_lost_are_written_again(
     assert (await reader.freshness()).state == "live"
 
 
+@pytest.mark.parametrize("gone", [0, 1])
+async def test_a_partition_may_go_while_views_are_looked_after(
+    switch: Switch, prefix: str, clock: Clock, gone: int
+) -> None:
+    """A rebalance takes away the partition that is being rebuilt, or the one that would be next."""
+    writer: ViewWriter
+
+    def source(partition: int) -> Iterable[ViewItem]:
+        assert partition in writer.incomplete, "the rows of a partition somebody else has"
+        return [CustomerItem(card(f"c-{partition}"))]
+
+    async def taken_meanwhile(name: str, key: str) -> Any:
+        writer.disown(gone)
+        return await switch.redis.hget(name, key)
+
+    writer = ViewWriter(switch, prefix, partitions=2, source=source, clock=clock)
+    writer.own(0, applied=5)
+    writer.own(1, applied=5)
+    switch.hget = taken_meanwhile  # type: ignore[attr-defined]
+    await settle(writer)
+    assert await switch.redis.keys(f"{prefix}*customer:*") == [
+        writer.keys.customer(f"c-{1 - gone}").encode()
+    ]
+
+
 async def test_all_writers_notice_a_flush(
     redis: Redis, prefix: str, clock: Clock, reader: ViewReader
 ) -> None:
