@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from streams.settings import Settings
+from tests.chaos.fleet import Fleet
 from tests.chaos.judge import Judge
 from tests.chaos.kept import judge_kept
 from tests.chaos.published import judge_published
@@ -12,11 +12,11 @@ from tests.chaos.views import judge_views
 __all__ = ["judge_everything"]
 
 
-async def judge_everything(settings: Settings, group: str, stopped_at: datetime) -> Verdict:
-    """The verdict on what the workers of a group have left when they stopped at that time."""
-    judge = Judge(settings, group, stopped_at)
+async def judge_everything(fleet: Fleet, stopped_at: datetime) -> Verdict:
+    """The verdict on what the workers have left when they stopped at that time."""
+    judge = Judge(fleet.settings, fleet.group, stopped_at)
     await judge.read()
     await judge_kept(judge)
     await judge_published(judge)
-    await judge_views(judge)
+    await judge_views(judge, redis_was_emptied=fleet.redis_was_emptied)
     return judge.verdict

@@ -62,3 +62,4 @@ async def flush_redis(fleet: Fleet, chance: Random) -> None:
     redis: Redis = Redis.from_url(fleet.redis_url)
     await redis.flushall()
     await redis.aclose()
+    fleet.redis_was_emptied = True

@@ -71,6 +71,7 @@ class Fleet:
         self.policy.write_text(POLICY)
         self.workers: dict[str, subprocess.Popen[bytes]] = {}
         self.exits: Counter[int] = Counter()
+        self.redis_was_emptied = False
         self.starts = 0
         self._feed = Feed(self.broker)
         self._ports: dict[str, int] = {}

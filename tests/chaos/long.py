@@ -122,7 +122,7 @@ class Run:
         """Both verdicts; how long they take depends on the log alone, so nothing hurries them."""
         fleet = self.fleet
         self.phase = "judging"
-        verdict = await judge_everything(fleet.settings, fleet.group, stopped_at)
+        verdict = await judge_everything(fleet, stopped_at)
         self.phase = "auditing"
         rulebook = Rulebook(Plan(require_policy(fleet.policy)), ComplaintRules())
         report = await audit(fleet.settings, rulebook, lambda *_: None)

@@ -57,6 +57,6 @@ async def after_the_storm(
         await fleet.settle()
     stopped_at = datetime.now(UTC)
     await fleet.stop_all()
-    verdict = await judge_everything(fleet.settings, fleet.group, stopped_at)
+    verdict = await judge_everything(fleet, stopped_at)
     print("\n".join(verdict.lines()), f"\nexits: {dict(fleet.exits)}")
     return verdict

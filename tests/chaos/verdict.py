@@ -1,5 +1,6 @@
 """What a judge found: every thing that was compared, how many of each, and what was wrong."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -37,7 +38,7 @@ class Verdict:
     """All checks, and figures that explain them."""
 
     checks: dict[str, Check] = field(default_factory=dict)
-    figures: dict[str, int] = field(default_factory=dict)
+    figures: Counter[str] = field(default_factory=Counter)
 
     def check(self, name: str) -> Check:
         """The check of this name."""

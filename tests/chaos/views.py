@@ -21,15 +21,19 @@ UNTOLD = {"customer_name", "reasons", "channels", "conversation_keys"}
 """Fields of a complaint that may change without a new version of it being published."""
 
 
-async def judge_views(judge: Judge) -> None:
-    """Compare cards, lists, tables, counts and the identity index with what the topics say."""
+async def judge_views(judge: Judge, *, redis_was_emptied: bool) -> None:
+    """Compare cards, lists, tables, counts and the identity index with what the topics say.
+
+    Views come back from the rows, and a row keeps a customer's last ended complaints: cards of
+    those before may be gone with a Redis that was emptied.
+    """
     settings = judge.settings
     redis: Redis = Redis.from_url(settings.redis_url)
     try:
         reader = ViewReader(redis, settings.redis_prefix)
         check = judge.verdict.check("views")
         await _customers(judge, reader, check)
-        await _complaints(judge, reader, check)
+        await _complaints(judge, reader, check, redis_was_emptied)
         await _tables(judge, reader, check)
         await _counts(judge, reader, check)
         index = IdentityIndex(redis, settings.redis_prefix)
@@ -47,7 +51,9 @@ async def _customers(judge: Judge, reader: ViewReader, check: Check) -> None:
             check.same(f"card of customer {name}", customer_card(state, judge.words), found)
 
 
-async def _complaints(judge: Judge, reader: ViewReader, check: Check) -> None:
+async def _complaints(
+    judge: Judge, reader: ViewReader, check: Check, redis_was_emptied: bool
+) -> None:
     still_open = []
     for oracle in judge.oracles.values():
         rows = {
@@ -60,6 +66,9 @@ async def _complaints(judge: Judge, reader: ViewReader, check: Check) -> None:
             expected = _told(complaint_card(complaint, ""))
             if found != expected and name in rows:  # written anew from the row, which knows more
                 expected = _told(complaint_card(rows[name], ""))
+            if not found and redis_was_emptied and name not in rows and complaint.stage in ENDED:
+                judge.verdict.figures["cards gone with Redis"] += 1
+                continue
             check.compared += 1
             if found != expected:
                 check.wrong.append(f"card of complaint {name}: {_differing(expected, found)}")
