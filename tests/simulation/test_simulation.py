@@ -18,7 +18,7 @@ MOST_SEEDS = 600
 
 
 FOUND_FROM = {
-    "commit_first": 121,
+    "commit_first": 255,
     "rows_first": 0,
     "swap_first": 15,
     "no_replay_guard": 0,
