@@ -141,12 +141,8 @@ class Lane:
                     await self._process(records)
             while self.in_flight:
                 await self._await_barrier(self.in_flight[0])
-        except asyncio.CancelledError:
-            pass
-        except (IllegalStateError, ConsumerStoppedError) as error:
-            if (
-                not self.stopping
-            ):  # else the partition went away under getmany: that is what we want
+        except (asyncio.CancelledError, IllegalStateError, ConsumerStoppedError) as error:
+            if not self.stopping:  # else the partition goes away under us: that is what we want
                 await self.engine.crash(error)
         except Exception as error:
             await self.engine.crash(error)

@@ -136,6 +136,34 @@ async def test_replays_are_left_out_and_passed() -> None:
     assert (lane.next_offset, engine.released) == (6, [6])
 
 
+@pytest.mark.parametrize(("stopping", "crashes"), [(False, 1), (True, 0)])
+async def test_a_lane_that_nobody_stopped_does_not_end_in_silence(
+    stopping: bool, crashes: int
+) -> None:
+    """A cancellation that comes out of a client would leave its partition unread for ever."""
+
+    class Cancelled(FakeEngine):
+        def __init__(self) -> None:
+            super().__init__()
+            self.crashes: list[BaseException] = []
+
+        async def restore_lane(self, _lane: Lane) -> None:
+            """What aiokafka does now and then."""
+            raise asyncio.CancelledError
+
+        async def crash(self, reason: BaseException) -> None:
+            """Note it."""
+            self.crashes.append(reason)
+
+    engine = Cancelled()
+    lane = lane_on(engine)
+    lane.stopping = stopping
+    lane.start()
+    assert lane.task is not None
+    await asyncio.wait([lane.task])
+    assert len(engine.crashes) == crashes
+
+
 class Committing:
     """A consumer that takes commits, or not."""
 
