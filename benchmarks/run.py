@@ -48,7 +48,7 @@ PARTS = (
     Part("identity_rebuild", 120, 40, has_figures=False),
     Part("intake", 90, 30, has_figures=False),
     Part("detection", 90, 30, has_figures=False),
-    Part("whatif", 90, 30, has_figures=False),
+    Part("whatif", 240, 110, has_figures=False),
     Part("test_sla", 120, 40, has_figures=False),
     Part("test_mapping", 120, 30, has_figures=False),
 )
