@@ -43,7 +43,7 @@ class Action(StrEnum):
 
 
 class Command(Struct, frozen=True, kw_only=True, omit_defaults=True, tag="command"):
-    """An order about one complaint, or about a customer. Topic `commands.v1`, then, with its
+    """A command about one complaint, or about a customer. Topic `commands.v1`, then, with its
     customer, the one log.
 
     The customer is named by `customer_id` or by `customer` handles. The complaint is named by

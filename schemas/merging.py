@@ -47,12 +47,12 @@ class CustomersMerged(Relay, frozen=True, kw_only=True, omit_defaults=True, tag=
     """Two customers are one person; `customer_id` goes on, `merged_id` sends its complaints there.
 
     `belongings` are those of the merged customer, and of all who were merged into it before.
-    `ordered_by` is the order of whoever knows it.
+    `command` is that of whoever knows it.
     """
 
     merge_id: str
     merged_id: str
-    ordered_by: CommandGiven
+    command: CommandGiven
     belongings: list[Belongings] = field(default_factory=list)
 
 

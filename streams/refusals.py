@@ -8,16 +8,19 @@ import asyncio
 import ssl
 
 from aiokafka.conn import create_conn
-from aiokafka.errors import KafkaError
+from aiokafka.errors import (
+    IllegalSaslStateError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
 
 from streams.settings import Settings
 
 __all__ = ["refusal"]
 
 TRY_SECONDS = 5.0
-_SASL = frozenset(
-    {"SaslAuthenticationFailed", "UnsupportedSaslMechanismError", "IllegalSaslStateError"}
-)
+_SASL = (SaslAuthenticationFailed, UnsupportedSaslMechanismError, IllegalSaslStateError)
 
 
 async def refusal(settings: Settings) -> tuple[str, str] | None:
@@ -47,10 +50,10 @@ def _worded(error: Exception, server: str, settings: Settings) -> tuple[str, str
         )
     if isinstance(error, ssl.SSLError):
         return (
-            f"Kafka at {server} does not speak TLS as asked for: {error.reason or error}",
+            f"Kafka at {server} does not speak TLS as asked for: {error}",
             "Check the port, KAFKA_SECURITY_PROTOCOL, and KAFKA_SSL_CERTFILE if it wants one",
         )
-    if type(error).__name__ in _SASL:
+    if isinstance(error, _SASL):
         return (
             f"Kafka at {server} refuses user {settings.sasl_username!r} "
             f"by {settings.sasl_mechanism}",

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from agents.complaints.changes import profile_changed, value_changed
 from agents.complaints.settle import Rulebook
 from agents.complaints.step import take_interaction
-from agents.customer.orders import retry_pending
+from agents.customer.commands import retry_pending
 from agents.effects import Effect
 from schemas.customer import ComplaintState, CustomerState, Labels, Thread
 from schemas.interaction import Interaction

@@ -18,6 +18,16 @@ def labels_for(state: CustomerState, interaction: Interaction, words: Words) -> 
     )
 
 
+def over(old: CustomerProfile, said: CustomerProfile, tier: str | None) -> CustomerProfile:
+    """What is said now, with that tier; what it leaves open still holds."""
+    return CustomerProfile(
+        tier=tier or old.tier,
+        region=said.region or old.region,
+        timezone=said.timezone or old.timezone,
+        language=said.language or old.language,
+    )
+
+
 def take_profile(state: CustomerState, interaction: Interaction, words: Words) -> dict[str, str]:
     """Take over what the publisher says of the customer; the newest by event time holds.
 
@@ -34,12 +44,7 @@ def take_profile(state: CustomerState, interaction: Interaction, words: Words) -
         tier = said.tier
         if tier and old.tier and words.tier(tier) is None:
             tier = None  # nobody knows that word: what was said before still holds
-        new = CustomerProfile(
-            tier=tier or old.tier,
-            region=said.region or old.region,
-            timezone=said.timezone or old.timezone,
-            language=said.language or old.language,
-        )
+        new = over(old, said, tier)
         if (new.tier or Tier.COMMON) != (old.tier or Tier.COMMON):
             changes["tier"] = str(new.tier)
         if new.region != old.region:

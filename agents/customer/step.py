@@ -14,6 +14,7 @@ from agents.complaints.retroactive import change_over
 from agents.complaints.settle import Rulebook
 from agents.complaints.step import next_wake, reach_deadline
 from agents.customer.admission import Admission, admit, remember
+from agents.customer.commands import fold_command
 from agents.customer.matters import concern_complaints
 from agents.customer.merging import (
     MERGING,
@@ -21,7 +22,6 @@ from agents.customer.merging import (
     take_interaction_of_merged,
     take_relay,
 )
-from agents.customer.orders import take_order
 from agents.customer.profile import labels_for, take_profile
 from agents.customer.scores import follow_conversation, keep_score
 from agents.customer.threads import keep_conversation
@@ -182,7 +182,7 @@ def _command(state: CustomerState, given: CommandGiven, rulebook: Rulebook, rere
     state = replace(state, commands_seen=[*state.commands_seen, given.command_id][-COMMANDS_SEEN:])
     if state.merges is not None or given.command.action in MERGING:
         return Step(*take_command_of_merged(state, given, rulebook), Admission.ACCEPTED)
-    return Step(*take_order(state, given, rulebook), Admission.ACCEPTED)
+    return Step(*fold_command(state, given, rulebook), Admission.ACCEPTED)
 
 
 def _deadline(state: CustomerState, deadline: DeadlineReached, rulebook: Rulebook) -> Step:

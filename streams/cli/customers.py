@@ -42,9 +42,9 @@ def merge(gone: str, into: str) -> ExitCode:
     Of two about the same matter the later joins the earlier. All that is said under the handles of
     either reaches the complaints of both.
     """
-    ordered = uvloop.run(order(load_settings(), Action.MERGE, gone, into))
-    click.echo(f"Ordered: {ordered.customer_id} is merged into {ordered.into}.")
-    click.echo(f"To take it back: manyi customers unmerge {ordered.customer_id}")
+    given = uvloop.run(give_command(load_settings(), Action.MERGE, gone, into))
+    click.echo(f"Told the workers: {given.customer_id} is merged into {given.into}.")
+    click.echo(f"To take it back: manyi customers unmerge {given.customer_id}")
     return ExitCode.OK
 
 
@@ -52,13 +52,15 @@ def merge(gone: str, into: str) -> ExitCode:
 @click.argument("gone")
 def unmerge(gone: str) -> ExitCode:
     """Take back that GONE was merged: it gets back what is its own."""
-    ordered = uvloop.run(order(load_settings(), Action.UNMERGE, gone))
-    click.echo(f"Ordered: {ordered.customer_id} gets its own complaints back.")
+    given = uvloop.run(give_command(load_settings(), Action.UNMERGE, gone))
+    click.echo(f"Told the workers: {given.customer_id} gets its own complaints back.")
     return ExitCode.OK
 
 
-async def order(settings: Settings, action: Action, gone: str, into: str | None = None) -> Command:
-    """Publish the order; raises UserError where somebody is unknown."""
+async def give_command(
+    settings: Settings, action: Action, gone: str, into: str | None = None
+) -> Command:
+    """Publish the command; raises UserError where somebody is unknown."""
     redis = Redis.from_url(settings.redis_url)
     try:
         customer_id = await _customer_id(redis, settings, gone)

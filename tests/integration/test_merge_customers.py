@@ -22,7 +22,7 @@ from schemas.satisfaction import Dimension, Window
 from schemas.view import ComplaintCard
 from streams import topics
 from streams.audit import audit
-from streams.cli.customers import order
+from streams.cli.customers import give_command
 from streams.embedded import EmbeddedServices
 from streams.engine import failpoints
 from streams.engine.partitioning import partition_of
@@ -104,7 +104,7 @@ async def test_two_customers_become_one_and_two_again(
 
             dying(monkeypatch)
             with contextlib.suppress(Exception):
-                await order(settings, Action.MERGE, handle, ANN)
+                await give_command(settings, Action.MERGE, handle, ANN)
                 await world.worker.wait(asyncio.Event())
         async with a_world(services, policy=policy) as world:
             await world.settle()
@@ -132,7 +132,7 @@ async def test_two_customers_become_one_and_two_again(
             }
             await _nothing_differs(world, rulebook)
 
-            await order(settings, Action.UNMERGE, visitor.customer_id)
+            await give_command(settings, Action.UNMERGE, visitor.customer_id)
             await world.settle()
             assert (await card(world, handle)).open_complaints == [later]
             assert (await card(world, ANN)).open_complaints == [first]

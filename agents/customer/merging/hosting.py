@@ -9,14 +9,13 @@ from msgspec.structs import replace
 from agents.complaints.joining import by_itself, find_pair, join, mirror, redirected, without
 from agents.complaints.retroactive import change_over
 from agents.complaints.settle import Rulebook, settle
+from agents.customer.commands import fold_command, retry_pending
 from agents.customer.matters import concern_complaints
 from agents.customer.merging.outbox import Draft
-from agents.customer.orders import retry_pending, take_order
-from agents.customer.profile import labels_for, take_profile
+from agents.customer.profile import labels_for, over, take_profile
 from agents.customer.threads import find_thread, keep_conversation
 from agents.customer.value import keep_amount
 from schemas.command import CommandGiven
-from schemas.common import CustomerProfile
 from schemas.customer import (
     ComplaintState,
     CustomerState,
@@ -47,17 +46,11 @@ def whole_of(row: CustomerState, guests: Iterable[Guest]) -> CustomerState:
         key=lambda one: (one.profile_at, one.customer_id),
     )
     for one in said:  # the newest word holds; what it leaves open was said before
-        whole.profile, whole.profile_at = _over(whole.profile, one.profile), one.profile_at
+        whole.profile, whole.profile_at = (
+            over(whole.profile, one.profile, one.profile.tier),
+            one.profile_at,
+        )
     return whole
-
-
-def _over(old: CustomerProfile, new: CustomerProfile) -> CustomerProfile:
-    return CustomerProfile(
-        tier=new.tier or old.tier,
-        region=new.region or old.region,
-        timezone=new.timezone or old.timezone,
-        language=new.language or old.language,
-    )
 
 
 def update_guest(draft: Draft, held: Held, rulebook: Rulebook) -> None:
@@ -90,7 +83,7 @@ def fold_here(draft: Draft, held: Held, rulebook: Rulebook) -> None:
     row, merges, event = draft.row, draft.merges, held.event
     before = row.complaints
     if isinstance(event, CommandGiven):
-        row, effects = take_order(row, _meant(merges.joined, event), rulebook)
+        row, effects = fold_command(row, _meant(merges.joined, event), rulebook)
     else:
         whole = whole_of(row, merges.guests)
         row, effects = concern_complaints(

@@ -15,7 +15,7 @@ from agents.customer.merging.hosting import (
     update_guest,
     way_to,
 )
-from agents.customer.merging.orders import concern
+from agents.customer.merging.leaving import concern
 from agents.customer.merging.outbox import Draft, guest_of
 from agents.effects import Effect, RejectCommand
 from schemas.customer import GUESTS, SENDERS, CustomerState, Held
@@ -78,9 +78,9 @@ def _take_guests(draft: Draft, event: CustomersMerged) -> None:
     ]
     # Whom it refuses is no guest, so what follows goes back to where it came from.
     if merges.into:
-        draft.effects.append(RejectCommand(event.ordered_by, RejectReason.INTO_MERGED))
+        draft.effects.append(RejectCommand(event.command, RejectReason.INTO_MERGED))
     elif len(guests) > GUESTS:
-        draft.effects.append(RejectCommand(event.ordered_by, RejectReason.TOO_MANY_MERGES))
+        draft.effects.append(RejectCommand(event.command, RejectReason.TOO_MANY_MERGES))
     else:
         merges.guests = guests
 
@@ -158,7 +158,7 @@ def _take_undone(draft: Draft, event: MergeUndone, rulebook: Rulebook) -> None:
             draft.pass_on(event, merges.into)
         return
     if not is_hosted(draft, event.merged_id):
-        # The merge was refused. Who ordered it has got everything back; who passes this on for
+        # The merge was refused. Who asked for it has got everything back; who passes this on for
         # another has, too, and gives that one its own.
         if event.sender != event.merged_id:
             draft.pass_on(event, event.sender)

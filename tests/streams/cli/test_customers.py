@@ -5,7 +5,7 @@ import pytest
 from redis.asyncio import Redis
 
 from schemas.command import Action
-from streams.cli.customers import order
+from streams.cli.customers import give_command
 from streams.errors import UserError
 from streams.settings import load_settings
 
@@ -36,4 +36,4 @@ async def test_an_order_about_somebody_unknown_is_not_given(
         {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", "REDIS_URL": "redis://127.0.0.1:1"}
     )
     with pytest.raises(UserError, match=says):
-        await order(settings, Action.MERGE, gone, into)
+        await give_command(settings, Action.MERGE, gone, into)

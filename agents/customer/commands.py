@@ -1,4 +1,4 @@
-"""Orders of staff, folded into the customer's row: done at once, or kept until their complaint is
+"""Commands of staff, folded into the customer's row: done at once, or kept until their complaint is
 there."""
 
 from msgspec.structs import replace
@@ -11,7 +11,7 @@ from schemas.customer import PENDING_COMMANDS, CustomerState
 from schemas.rejection import RejectReason
 
 
-def take_order(
+def fold_command(
     state: CustomerState, given: CommandGiven, rulebook: Rulebook
 ) -> tuple[CustomerState, list[Effect]]:
     """Do what a command says; one that no complaint answers to yet waits."""

@@ -1,4 +1,4 @@
-"""The customer that goes: orders to merge it, and to take that back."""
+"""The customer that goes: commands to merge it, and to take that back."""
 
 import msgspec
 
@@ -12,7 +12,7 @@ from schemas.merging import ComplaintsMoved, CustomersMerged, MergeUndone
 from schemas.rejection import RejectReason
 
 MERGING = frozenset({Action.MERGE, Action.UNMERGE})
-"""Orders about the customer, not about a complaint."""
+"""Commands about the customer, not about a complaint."""
 
 BELONGINGS_BYTES = 4_194_304
 """Largest record of what is known of a customer and its guests: half of what the topic takes."""
@@ -21,7 +21,7 @@ BELONGINGS_BYTES = 4_194_304
 def take_command_of_merged(
     row: CustomerState, given: CommandGiven, rulebook: Rulebook
 ) -> tuple[CustomerState, list[Effect]]:
-    """Fold an order of a customer that is, was or shall be merged with another."""
+    """Fold a command about a customer that is, was or shall be merged with another."""
     draft = Draft(row)
     match given.command.action:
         case Action.MERGE:
@@ -58,7 +58,7 @@ def _merge(draft: Draft, given: CommandGiven) -> None:
         sent_at=given.received_at,
         merge_id=given.command_id,
         merged_id=draft.id,
-        ordered_by=given,
+        command=given,
         belongings=[
             belongings_of(draft.row),
             *(belongings_of(guest.known) for guest in merges.guests),
@@ -100,7 +100,7 @@ def _refusal(draft: Draft, into: str) -> RejectReason | None:
 def _unmerge(draft: Draft, given: CommandGiven) -> None:
     merges = draft.merges
     if merges.leaving:
-        return  # ordered already
+        return  # asked for already
     if not merges.into:
         draft.effects.append(RejectCommand(given, RejectReason.NOT_MERGED))
         return
