@@ -49,7 +49,6 @@ from streams.settings import Settings
 from streams.topic_plan import Fit, apply, open_admin
 from streams.topology import Topology, build
 from streams.views import RebuildSource, ViewReader, ViewWriter
-from streams.views.writer import FLUSH_SECONDS
 
 log = logging.getLogger(__name__)
 
@@ -288,10 +287,10 @@ class _Views(mode.Service):
 
     @mode.Service.task
     async def _write(self) -> None:
-        # Not `run`, which ends by being cancelled: a Redis call may take that for its own.
+        # Ended by a flag, not by being cancelled: a Redis call may take that for its own.
         while not self.should_stop:
+            await self._worker.views.wait()
             await self._worker.views.turn()
-            await self.sleep(FLUSH_SECONDS)
 
     @mode.Service.task
     async def _tell_progress(self) -> None:

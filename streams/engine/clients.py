@@ -100,7 +100,8 @@ def build_consumer(settings: EngineSettings) -> Any:
         heartbeat_interval_ms=int(settings.heartbeat_interval_seconds * 1000),
         rebalance_timeout_ms=int(settings.rebalance_timeout_seconds * 1000),
         max_partition_fetch_bytes=settings.fetch_bytes,
-        fetch_max_wait_ms=int(settings.fetch_wait_seconds * 1000),
+        fetch_max_wait_ms=int(settings.gather_least_seconds * 1000),
+        fetch_min_bytes=settings.fetch_gather_bytes,
         hold_seconds=settings.fetch_hold_seconds,
         partition_assignment_strategy=[_assignor(settings)],
         **_common(settings),
@@ -114,7 +115,7 @@ def build_reader(settings: EngineSettings) -> Any:
         enable_auto_commit=False,
         max_partition_fetch_bytes=settings.restore_fetch_bytes,
         fetch_max_bytes=settings.restore_fetch_bytes,
-        fetch_max_wait_ms=int(settings.fetch_wait_seconds * 1000),
+        fetch_max_wait_ms=int(settings.restore_wait_seconds * 1000),
         **_common(settings),
     )
 

@@ -1,7 +1,6 @@
 """The service: one consumer group member and one producer, lanes that come and go, and commits."""
 
 import asyncio
-import gc
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -26,7 +25,9 @@ from streams.engine.clients import (
     describe_error,
     start_patiently,
 )
+from streams.engine.collector import tune
 from streams.engine.errors import ConfigurationError, EngineError, LaneStalledError
+from streams.engine.gathering import LOOK_SECONDS, Gathering
 from streams.engine.lane import Lane
 from streams.engine.lease import Lease, LoopGuard, hard_exit_after
 from streams.engine.observer import EngineObserver, LaneListener
@@ -45,7 +46,6 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.1
 _WATCH_SECONDS = 1.0
 _STRIKES = 5  # looks in a row that must find the same before the watchdog acts
-_GC_GENERATIONS = (20, 20)  # collections of the younger generation before an older one is looked at
 
 
 class Engine(mode.Service):
@@ -150,7 +150,7 @@ class Engine(mode.Service):
         await self._open_shelves()
         self.progress = Progress(settings, self.consumer, self.admin, partitions, self.lanes)
         self._connected = True
-        self._tune_gc()
+        tune(self.settings)
         self.lease.renew()
         self._guard.start()
         self.consumer.subscribe(
@@ -201,12 +201,6 @@ class Engine(mode.Service):
         self.observer.crashed(type(reason).__name__)
         await super().crash(reason)
 
-    def _tune_gc(self) -> None:
-        if self.settings.tune_gc:
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(self.settings.gc_threshold, *_GC_GENERATIONS)
-
     # --- membership ------------------------------------------------------------------------------
 
     async def _on_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
@@ -246,7 +240,7 @@ class Engine(mode.Service):
         """Called by a lane that has its rows; freezes them once all lanes have theirs."""
         log.info("%r is ready, %d rows", lane, len(lane.state.sealed))
         if self.ready:
-            self._tune_gc()
+            tune(self.settings)
 
     async def _release_lanes(self) -> None:
         """Drain all lanes (bounded), commit, tell listeners, drop rows."""
@@ -304,6 +298,10 @@ class Engine(mode.Service):
         while not self.should_stop:
             self.lease.tick()
             await asyncio.sleep(_TICK_SECONDS)
+
+    @mode.Service.task
+    async def _gatherer(self) -> None:
+        await self._repeat(LOOK_SECONDS, Gathering(self.settings, self.consumer).adjust)
 
     @mode.Service.task
     async def _auditor(self) -> None:

@@ -52,6 +52,12 @@ class LeanConsumer(Consumer):
         else:
             log.warning("this aiokafka keeps its records elsewhere: they are read one by one")
 
+    def gather(self, seconds: float) -> None:
+        """Let the broker gather records for so long before it answers the next fetches."""
+        found: Any = getattr(self, "_fetcher", None)
+        if hasattr(found, "_fetch_max_wait_ms"):
+            found._fetch_max_wait_ms = round(seconds * 1000)
+
 
 class _Fetched(OrderedDict[Any, Any]):
     """The fetcher's results by partition; each gets a lean way to be drained as it comes in."""

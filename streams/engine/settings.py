@@ -51,8 +51,15 @@ class EngineSettings:
     """Longest wait for records before a lane looks at its other duties."""
     fetch_bytes: int = 4 << 20
     """Per partition and fetch; about 5,000 records of 800 bytes."""
-    fetch_wait_seconds: float = 0.1
-    """How long the broker may hold a fetch that finds nothing."""
+    gather_least_seconds: float = 0.02
+    """How long the broker gathers records before it answers a fetch while the worker has little to
+    do; a record waits for half of it. All lanes share one fetch: they get what came for any of them
+    at the same time, and go through their stages together."""
+    gather_most_seconds: float = 0.08
+    """The same for a worker that is busy all the time: a batch of two records costs several times
+    as much per record as one of fifty, so the busier it is, the larger batches should be."""
+    fetch_gather_bytes: int = 256 << 10
+    """So much is answered at once: where records wait, nobody waits for more."""
     fetch_hold_seconds: float = 0.02
     """How long a lane that is busy with a batch may hold up the fetch of the others; less gives
     more and smaller fetches."""
@@ -101,6 +108,8 @@ class EngineSettings:
     """Changelog partitions read at the same time: more stall the event loop."""
     restore_records: int = 5_000
     """Records per step of a restore, with a yield to the event loop in between."""
+    restore_wait_seconds: float = 0.1
+    """How long the broker may hold a fetch of a changelog that finds nothing."""
     restore_fetch_bytes: int = 1 << 20
     """Per fetch of a restore: with 16 MiB every byte passed through fresh pages, for half as much
     CPU again. A larger record batch still comes whole."""
@@ -116,8 +125,8 @@ class EngineSettings:
     """After a crash the process ends by force so late, if the orderly stop hangs. 0: never."""
     tune_gc: bool = True
     """Freeze long-lived objects after restore and collect rarely: the collector took a third."""
-    gc_threshold: int = 200_000
-    """Allocations before a young collection."""
+    gc_threshold: int = 10_000
+    """Allocations before a collection of young objects, which then takes some milliseconds."""
 
     def __post_init__(self) -> None:
         """Refuse limits that contradict each other."""
@@ -141,6 +150,11 @@ class EngineSettings:
             raise ConfigurationError(
                 f"changelog_soft_bytes ({self.changelog_soft_bytes}) must not exceed "
                 f"changelog_batch_bytes ({self.changelog_batch_bytes})"
+            )
+        if self.gather_most_seconds < self.gather_least_seconds:
+            raise ConfigurationError(
+                f"gather_most_seconds ({self.gather_most_seconds}) must not be below "
+                f"gather_least_seconds ({self.gather_least_seconds})"
             )
         for name in ("max_records", "depth", "restoring_lanes", "restore_records", "decoded_rows"):
             if getattr(self, name) < 1:

@@ -1,7 +1,7 @@
 """The views that can be put, and the Redis commands that write each of them."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -18,12 +18,11 @@ from streams.views.keys import KEPT_OF_CUSTOMER, ViewKeys
 
 _encode = msgspec.json.Encoder().encode
 
-ItemKey = tuple[str, ...]
+ItemKey = tuple[str | int, ...]
 """What an item replaces: two items of one key are two states of one view, and the newer holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class CustomerItem:
+class CustomerItem(msgspec.Struct, frozen=True, gc=False):
     """A customer's card."""
 
     card: CustomerCard
@@ -41,8 +40,7 @@ class CustomerItem:
             pipe.zadd(keys.customers, {card.customer_id: epoch_ms(card.last_at)})
 
 
-@dataclass(frozen=True, slots=True)
-class ComplaintItem:
+class ComplaintItem(msgspec.Struct, frozen=True, gc=False):
     """A complaint, open or ended, with its customer's name."""
 
     complaint: Complaint
@@ -77,8 +75,7 @@ class ComplaintItem:
                 pipe.zrem(stage_list, name)
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryItem:
+class HistoryItem(msgspec.Struct, frozen=True, gc=False):
     """What a complaint's clocks follow from, for those who ask why."""
 
     history: ComplaintHistory
@@ -93,8 +90,7 @@ class HistoryItem:
         pipe.set(keys.history(self.history.complaint_id), _encode(self.history))
 
 
-@dataclass(frozen=True, slots=True)
-class PolicyItem:
+class PolicyItem(msgspec.Struct, frozen=True, gc=False):
     """A version of the policy file: it explains the complaints it judged, even after a newer."""
 
     policy: PolicySet
@@ -109,8 +105,7 @@ class PolicyItem:
         pipe.set(keys.policy(self.policy.digest), _encode(self.policy))
 
 
-@dataclass(frozen=True, slots=True)
-class SatisfactionItem:
+class SatisfactionItem(msgspec.Struct, frozen=True, gc=False):
     """One partition's counts of one satisfaction row."""
 
     partition: int
@@ -120,19 +115,23 @@ class SatisfactionItem:
     @property
     def key(self) -> ItemKey:
         """One view per partition and row."""
-        window, hour, dimension, key = self.row_key
-        return ("satisfaction", str(self.partition), window.value, str(hour), dimension.value, key)
+        return ("satisfaction", self.partition, *self.row_key)
 
     def write(self, pipe: Commands, keys: ViewKeys) -> None:
         """Add the commands to those of a round trip."""
         window, hour, dimension, key = self.row_key
         field = f"{self.partition}:{key}"
         pipe.hset(keys.satisfaction(window, hour, dimension), field, _encode(self.row))
-        pipe.zadd(keys.starts(window), {str(hour): hour})
+        pipe.zadd(keys.starts(window), _start(hour))
 
 
-@dataclass(frozen=True, slots=True)
-class CountsItem:
+@lru_cache(maxsize=1_000)
+def _start(hour: int) -> Mapping[str, int]:
+    """A start as the member of a sorted set."""
+    return {str(hour): hour}
+
+
+class CountsItem(msgspec.Struct, frozen=True, gc=False):
     """The counts of one partition, as a field of a hash."""
 
     hash_key: str

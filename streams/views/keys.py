@@ -36,6 +36,9 @@ KEPT_CUSTOMERS = 1_000_000
 KEPT_OF_CUSTOMER = 100
 """Complaints listed per customer, newest kept."""
 
+KEYS_REMEMBERED = 10_000
+"""Names of satisfaction rows that are not built again: live traffic writes the same ones."""
+
 KEPT_WINDOW_STARTS = KEPT_STARTS
 """Window starts in the tables: as many as the state keeps."""
 
@@ -46,6 +49,8 @@ class ViewKeys:
     def __init__(self, prefix: str) -> None:
         base = f"{prefix}view:"
         self._base = base
+        self._satisfaction: dict[tuple[Window, int, Dimension], str] = {}
+        self._starts = {window: f"{base}satisfaction:starts:{window.value}" for window in Window}
         self.customers = f"{base}customers"
         self.open = f"{base}complaints:open"
         self.open_facts = f"{base}complaints:open:facts"
@@ -83,8 +88,15 @@ class ViewKeys:
 
     def satisfaction(self, window: Window, hour: int, dimension: Dimension) -> str:
         """The rows of one window start by one dimension."""
-        return f"{self._base}satisfaction:{window.value}:{hour}:{dimension.value}"
+        place = window, hour, dimension
+        key = self._satisfaction.get(place)
+        if key is None:
+            if len(self._satisfaction) >= KEYS_REMEMBERED:
+                self._satisfaction.clear()
+            key = f"{self._base}satisfaction:{window.value}:{hour}:{dimension.value}"
+            self._satisfaction[place] = key
+        return key
 
     def starts(self, window: Window) -> str:
         """Which starts a window has."""
-        return f"{self._base}satisfaction:starts:{window.value}"
+        return self._starts[window]

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, NoReturn
+from typing import Any
 
 import msgspec
 from redis.exceptions import RedisError
@@ -24,6 +24,7 @@ from schemas.satisfaction import SatisfactionRow
 from schemas.view import CustomerCard, PartitionProgress
 from streams.views.backoff import Backoff
 from streams.views.commands import Commands
+from streams.views.doorbell import Doorbell
 from streams.views.facts import epoch_ms
 from streams.views.items import (
     ComplaintItem,
@@ -43,9 +44,6 @@ from streams.views.presence import Presence
 from streams.views.pruning import prune
 
 log = logging.getLogger(__name__)
-
-FLUSH_SECONDS = 0.05
-"""How often `run` writes: people do not see less."""
 
 HEARTBEAT_SECONDS = 1.0
 """How often `progress` is written even if nothing changed, so that silence means trouble."""
@@ -73,8 +71,8 @@ _Waiting = tuple[ItemKey, tuple[int, ViewItem]]
 class ViewWriter:
     """Writes the live views of the partitions this worker owns.
 
-    `put_*` only remember; `flush` writes. `run` flushes, keeps progress, prunes and rebuilds until
-    it is cancelled. `redis` is a `redis.asyncio.Redis` that returns bytes.
+    `put_*` only remember; `flush` writes. Whoever owns the writer calls `wait` and `turn` in turns
+    for as long as it is needed. `redis` is a `redis.asyncio.Redis` that returns bytes.
     """
 
     def __init__(
@@ -100,6 +98,7 @@ class ViewWriter:
         self._pending: dict[ItemKey, tuple[int, ViewItem]] = {}
         self._owned: dict[int, Owned] = {}
         self._lock = asyncio.Lock()
+        self._bell = Doorbell()
         self._backoff = Backoff()
         self._beat_at = 0.0
         self._prune_at = 0.0
@@ -119,7 +118,7 @@ class ViewWriter:
     def own(self, partition: int, applied: int) -> None:
         """This worker has restored `partition` up to offset `applied` and writes its views now.
 
-        `run` compares that with what the views contain, and rebuilds them where they lag.
+        `turn` compares that with what the views contain, and rebuilds them where they lag.
         """
         self._owned[partition] = Owned(applied, applied)
 
@@ -183,10 +182,8 @@ class ViewWriter:
             owned.read_through_ms = epoch_ms(read_through_at)
 
     def put(self, partition: int, item: ViewItem) -> None:
-        """Show any view, in place of an older state of it that waits.
-
-        Views of a partition that is not owned (any more) are left to its owner.
-        """
+        """Show any view, in place of an older state of it that waits; those of a partition that is
+        not owned (any more) are left to its owner."""
         owned = self._owned.get(partition)
         if owned is None and partition != NO_PARTITION:
             return
@@ -196,6 +193,7 @@ class ViewWriter:
 
     def _remember(self, key: ItemKey, partition: int, item: ViewItem) -> None:
         self._pending[key] = (partition, item)
+        self._bell.ring()
         if len(self._pending) > self._max_pending:
             self._overflow()
 
@@ -213,14 +211,12 @@ class ViewWriter:
 
     # --- writing ---------------------------------------------------------------------------------
 
-    async def run(self) -> NoReturn:
-        """Flush, keep progress, prune and rebuild until cancelled."""
-        while True:
-            await self.turn()
-            await asyncio.sleep(FLUSH_SECONDS)
+    async def wait(self) -> None:
+        """Until there are views to write, or nothing has come for a while."""
+        await self._bell.wait(bool(self._pending))
 
     async def turn(self) -> None:
-        """One turn of `run`, for those who end by a flag instead of a cancellation."""
+        """Flush; where Redis answers, prune and rebuild."""
         if await self.flush() in (FlushOutcome.WRITTEN, FlushOutcome.NOTHING):
             await self._look_after()
 

@@ -20,6 +20,7 @@ from streams.views import (
     ViewWriter,
 )
 from streams.views.backoff import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS
+from streams.views.doorbell import IDLE_SECONDS
 from streams.views.writer import CHUNK_ITEMS, HEARTBEAT_SECONDS
 from tests.streams.views.conftest import Clock
 from tests.streams.views.examples import card, clock_view, complaint
@@ -420,3 +421,17 @@ async def test_who_takes_over_after_a_flush_does_not_trust_the_progress_of_befor
     new.own(0, applied=5)
     await settle(new)
     assert await reader.customer("c-1") is not None
+
+
+async def test_waiting_ends_with_the_first_view(writer: ViewWriter) -> None:
+    """Whoever waits for views goes on soon after the first is put, and at once where some wait;
+    without any, `IDLE_SECONDS` later, so that progress is looked at."""
+    waiting = asyncio.ensure_future(writer.wait())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    writer.put_customer(0, card("c-1"))
+    await asyncio.wait_for(waiting, IDLE_SECONDS)
+    await asyncio.wait_for(writer.wait(), IDLE_SECONDS)  # it still waits to be written
+    assert await writer.flush() is FlushOutcome.WRITTEN
+    await writer.wait()
+    assert writer.pending == 0
