@@ -55,7 +55,7 @@ class EngineSettings:
     """How long the broker gathers records before it answers a fetch while the worker has little to
     do; a record waits for half of it. All lanes share one fetch: they get what came for any of them
     at the same time, and go through their stages together."""
-    gather_most_seconds: float = 0.08
+    gather_most_seconds: float = 0.05
     """The same for a worker that is busy all the time: a batch of two records costs several times
     as much per record as one of fifty, so the busier it is, the larger batches should be."""
     fetch_gather_bytes: int = 256 << 10
