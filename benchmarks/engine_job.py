@@ -27,11 +27,11 @@ from benchmarks.harness.options import Size, parse, write
 
 RUN_SECONDS = 150.0
 SIZES = {
-    "records": Size(400_000, 4_000, "records"),
+    "records": Size(1_000_000, 4_000, "records"),
     "slow_records": Size(20_000, 1_000, "the first so many of them, for Faust's table"),
     "customers": Size(20_000, 200, "customers"),
     "max_records": Size(5_000, 500, "records per batch, where a contender has batches"),
-    "rounds": Size(3, 1, "runs of each, in turns"),
+    "rounds": Size(2, 1, "runs of each, in turns"),
 }
 Expected = dict[bytes, Account]
 Row = tuple[bytes, Account]

@@ -35,7 +35,7 @@ class Part(NamedTuple):
 
 
 PARTS = (
-    Part("engine_job", 420, 180),
+    Part("engine_job", 420, 240),
     Part("worker_job", 420, 180),
     Part("latency", 240, 100),
     Part("lateness", 420, 240),
