@@ -240,6 +240,11 @@ class RecordBatch:
         return self._rows
 
     def applied_now(self) -> None:
-        """Run the callbacks; the rows are in place."""
-        for callback in self._callbacks:
+        """Run the callbacks; the rows are in place.
+
+        What folded the batch is let go, and so are the batches before it: as long as they held each
+        other, they would stay in memory until the collector looks at what is old.
+        """
+        callbacks, self._callbacks, self._older = self._callbacks, [], ()
+        for callback in callbacks:
             callback()

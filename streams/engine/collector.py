@@ -12,14 +12,17 @@ from streams.engine.settings import EngineSettings
 
 __all__ = ["tune"]
 
-_OLDER_GENERATIONS: Final = (100_000, 10)
-"""Collections of the younger generation before the next older one is looked at: hours of work. What
-old cycles leave until then goes with the next assignment."""
+_OLDER_GENERATIONS: Final = (5, 1_000)
+"""Collections of the younger generation before the next older one is looked at: some 10 s of work
+for what libraries leave in cycles (folding leaves none), and hours for what is older than that,
+since it is the customers somebody wrote lately.
+"""
 
 
 def tune(settings: EngineSettings) -> None:
-    """Collect once, take what is there for permanent, look at young objects only from now on."""
+    """Collect once, take what is there for permanent, look at new objects only from now on."""
     if settings.tune_gc:
+        gc.unfreeze()  # what was permanent to the last assignment may be rubbish by now
         gc.collect()
         gc.freeze()
         gc.set_threshold(settings.gc_threshold, *_OLDER_GENERATIONS)

@@ -1,5 +1,7 @@
 """The promises of one partition while a batch is folded: the versions it knows, from its rows."""
 
+from functools import partial
+
 from msgspec.structs import replace
 
 from agents.complaints.settle import Rulebook
@@ -44,7 +46,10 @@ class Promises:
         entries = self._known.entries
         if not entries:
             return self._without_versions
-        return replace(self._without_versions, book=PolicyBook(entries, self._load, self._plans))
+        # Not a method of this: the rulebook would hold what holds it, batch after batch.
+        load = partial(_load, self._batch)
+        return replace(self._without_versions, book=PolicyBook(entries, load, self._plans))
 
-    def _load(self, version: str) -> PolicySet | None:
-        return self._batch.get(POLICIES, version.encode())
+
+def _load(batch: RecordBatch, version: str) -> PolicySet | None:
+    return batch.get(POLICIES, version.encode())
