@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING
 
 from prometheus_client import Counter, Histogram
@@ -103,6 +104,8 @@ class PipelineMetrics(PipelineObserver):
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
+        # Every batch counts into each of these few; finding one costs more than counting.
+        self._interactions = cache(metrics.interactions.labels)
         self._reasons = Bounded()
         self._fields = Bounded()
         self._words = Bounded()
@@ -115,8 +118,8 @@ class PipelineMetrics(PipelineObserver):
         """Intake applied a batch."""
         metrics = self._metrics
         metrics.received.labels(channel).inc(received)
-        metrics.interactions.labels(channel, "skipped").inc(skipped)
-        metrics.interactions.labels(channel, "rejected").inc(sum(rejected.values()))
+        self._interactions(channel, "skipped").inc(skipped)
+        self._interactions(channel, "rejected").inc(sum(rejected.values()))
         for reason, count in rejected.items():
             metrics.dead_letters.labels("intake", self._reasons(reason)).inc(count)
 
@@ -154,7 +157,7 @@ class PipelineMetrics(PipelineObserver):
     ) -> None:
         """The customer pipeline applied a batch."""
         for (channel, outcome), count in outcomes.items():
-            self._metrics.interactions.labels(channel, outcome).inc(count)
+            self._interactions(channel, outcome).inc(count)
         for reason, count in rejected.items():
             self._metrics.dead_letters.labels("customers", self._reasons(reason)).inc(count)
         for counted, count in alike(tallies).items():

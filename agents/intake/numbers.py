@@ -38,6 +38,7 @@ _WITHHELD_WORDS = re.compile(
     r"no ?number|no ?caller ?id|匿名|未知|未知号码|隐藏号码)\W*$",
     re.IGNORECASE,
 )
+_NO_DIGIT = re.compile(r"\D")
 _EMPTY = re.compile(r"^[+0\s()./-]*$")
 _KEYPAD_WORDS = frozenset({"266696687", "7378742833", "2562533", "8566696", "86282452253"})
 """`anonymous`, `restricted`, `blocked`, `unknown`, `unavailable`, typed on a phone's keypad: what
@@ -57,7 +58,7 @@ def normalise_number(value: str, region: str | None) -> Normalised:
         return Normalised(None, HandleFault.MASKED)
     if text.startswith("00"):
         text = "+" + text[2:].lstrip()
-    if re.sub(r"\D", "", text) in _KEYPAD_WORDS:
+    if _NO_DIGIT.sub("", text) in _KEYPAD_WORDS:
         return Normalised(None, HandleFault.BLOCKED)
     try:
         number = phonenumbers.parse(text, region)

@@ -1,6 +1,9 @@
 """The partition of a key equals that of every other Kafka client."""
 
 import pytest
+from aiokafka.partitioner import murmur2
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streams.engine.partitioning import Partitioner, partition_of
 
@@ -22,6 +25,12 @@ def test_equals_the_java_client(key: bytes, hashed: int) -> None:
         expected = (hashed & 0x7FFFFFFF) % partitions
         assert partition_of(key, partitions) == expected
         assert Partitioner()(key, partitions) == expected
+
+
+@given(st.binary(max_size=600))
+def test_equals_aiokafka(key: bytes) -> None:
+    """Keys of any length, also those of a few bytes more or less than a word of four."""
+    assert partition_of(key, 1 << 31) == murmur2(key) & 0x7FFF_FFFF
 
 
 def test_the_memory_is_bounded() -> None:
