@@ -247,6 +247,8 @@ class _Herald:
         if clock.term is None:
             return
         stop = self._acknowledged_after(breached)
+        if stop <= self.now:
+            return  # somebody has it: nor is anybody called for what was missed before that
         for name, step in clock.term.escalate:
             first = breached + step.after_seconds * SECOND
             every = (step.repeat_seconds or 0) * SECOND

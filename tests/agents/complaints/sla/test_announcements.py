@@ -153,6 +153,27 @@ def test_an_acknowledgement_stops_the_ladder_from_its_own_instant_on() -> None:
     assert taken.wake is None
 
 
+def test_who_has_taken_over_is_not_called_for_what_was_missed_before() -> None:
+    """The policy gives the breach a steeper ladder two hours after somebody acknowledged it."""
+    taken = desk("{first_response: {within: 1h, warn: [], escalate: [{after: 1h, to: lead}]}}")
+    arrive(taken, "2026-03-02 09:00", Kind.OPENED)
+    arrive(taken, "2026-03-02 11:30", Kind.ACKNOWLEDGED)
+    taken.plan = plan(LADDER.replace("50%", ""))
+    arrive(taken, "2026-03-02 13:30", Kind.CUSTOMER_MESSAGE)
+    taken.fire(at("2026-03-02 15:00"))
+    assert taken.lines() == [("03-02 10:00", "breached", ""), ("03-02 11:00", "escalated", "lead")]
+    assert taken.wake is None
+
+
+def test_a_late_breach_that_somebody_has_taken_over_calls_nobody() -> None:
+    """Broken at 10:00, taken over at 11:30, learned of at 12:00: told, but nobody is called."""
+    late = desk()
+    arrive(late, "2026-03-02 09:00", Kind.OPENED, arrives="2026-03-02 12:00")
+    arrive(late, "2026-03-02 11:30", Kind.ACKNOWLEDGED, arrives="2026-03-02 12:00")
+    late.fire(at("2026-03-02 15:00"))
+    assert [line[1] for line in late.lines()] == ["breached"]
+
+
 def test_a_breach_that_moves_ahead_of_us_is_taken_back_until_then() -> None:
     """A late pause moves 10:00 to 10:30; a channel whose clock runs fast already said 10:35."""
     moved = desk("{total_resolution: {within: 1h, warn: []}}")
