@@ -20,6 +20,13 @@ class ManyiApp(faust.App):
 
     BootStrategy = NoKafka
 
+    async def on_shutdown(self) -> None:
+        """Close the event loop Faust makes for the thread of the consumer we never start."""
+        await super().on_shutdown()
+        thread = getattr(self._consumer, "_thread", None)
+        if thread is not None and not thread.thread_loop.is_running():
+            thread.thread_loop.close()
+
 
 def create_app(bootstrap_servers: str, *, port: int, host: str, directory: Path) -> Any:
     """Create the app. `port` and `host` are where its web server listens.
