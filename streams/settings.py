@@ -248,13 +248,20 @@ class Settings:
         return context
 
 
+_NO_REDIS = "redis://not-needed.invalid:6379/0"
+
+
 def load_settings(
-    environ: Mapping[str, str] = os.environ, *, servers: Servers | None = None
+    environ: Mapping[str, str] = os.environ,
+    *,
+    servers: Servers | None = None,
+    only_kafka: bool = False,
 ) -> Settings:
     """Read and check the settings; raises one UserError that names every mistake.
 
     `servers` are embedded ones that the caller has started. Without them and without
-    KAFKA_BOOTSTRAP_SERVERS and REDIS_URL, the running demo of this machine is taken.
+    KAFKA_BOOTSTRAP_SERVERS and REDIS_URL, the running demo of this machine is taken. Who needs
+    `only_kafka` is not asked for a Redis; where none is set, `redis_url` leads nowhere.
     """
     values, problems = env.read_all(Settings, environ)
     problems += env.slips(known_variables(), environ, "MANYI_")
@@ -272,6 +279,8 @@ def load_settings(
             "embedded": True,
         }
         values.setdefault("partitions", EMBEDDED_PARTITIONS)
+    if only_kafka:
+        values.setdefault("redis_url", _NO_REDIS)
     problems += _disagreements(values, environ)
     if problems:
         raise UserError(

@@ -124,7 +124,7 @@ def replay(
     comes back as a new dead letter with one attempt more.
     """
     selection = _selection(topics, reasons, offsets, since)
-    kafka = load_settings().kafka_clients()
+    kafka = load_settings(only_kafka=True).kafka_clients()
     done = asyncio.run(dlq.replay(kafka, selection, limit=limit, send=yes))
     console = wide_console()
     for topic, count in sorted(done.by_topic.items()):
@@ -143,7 +143,7 @@ def replay(
 async def _collect(selection: Selection, limit: int) -> tuple[list[DeadLetter], Counter[str]]:
     newest: deque[DeadLetter] = deque(maxlen=limit)
     counts: Counter[str] = Counter()
-    async for letter in dlq.read(load_settings().kafka_clients(), selection):
+    async for letter in dlq.read(load_settings(only_kafka=True).kafka_clients(), selection):
         counts[letter.reason] += 1
         newest.append(letter)
     return list(newest), counts
@@ -151,7 +151,7 @@ async def _collect(selection: Selection, limit: int) -> tuple[list[DeadLetter], 
 
 async def _one(topic: str, partition: int, offset: int) -> DeadLetter:
     selection = Selection(topics=(topic,), from_offset=offset, to_offset=offset)
-    async for letter in dlq.read(load_settings().kafka_clients(), selection):
+    async for letter in dlq.read(load_settings(only_kafka=True).kafka_clients(), selection):
         if letter.partition == partition:
             return letter
     raise UserError(

@@ -105,7 +105,7 @@ def _refusal() -> tuple[str, str] | None:
     from streams.settings import load_settings
 
     try:
-        return asyncio.run(refusal(load_settings()))
+        return asyncio.run(refusal(load_settings(only_kafka=True)))
     except (UserError, RuntimeError):  # RuntimeError: a loop runs here, whose log has the reason
         return None
 

@@ -29,7 +29,7 @@ def publish(policy: PolicySet, file: Path) -> None:
 
 
 async def _publish(policy: PolicySet, name: str) -> Published:
-    clients = load_settings().kafka_clients()
+    clients = load_settings(only_kafka=True).kafka_clients()
     published = await read_published(clients)
     if standing(published, policy.digest) is not Standing.IN_FORCE:
         await publish_policy(clients, policy, name, published)
@@ -38,7 +38,7 @@ async def _publish(policy: PolicySet, name: str) -> Published:
 
 def show_versions() -> None:
     """Print every version that was ever in force, the newest first."""
-    published = uvloop.run(read_published(load_settings().kafka_clients()))
+    published = uvloop.run(read_published(load_settings(only_kafka=True).kafka_clients()))
     newest = published.newest
     if newest is None:
         raise UserError("No version is published yet", "A worker publishes its file when it starts")

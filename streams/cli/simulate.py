@@ -215,7 +215,7 @@ def _write(wish: Wish, out: Path, errors: Console) -> Sent:
 
 async def _publish(wish: Wish, console: Console, errors: Console, *, alerts: bool) -> ExitCode:
     events = wish.events()
-    settings = load_settings()
+    settings = load_settings(only_kafka=True)
     publisher = Publisher(settings, alerts=alerts)
     stop, sent = asyncio.Event(), Sent()
     with stop_on_signals(stop, errors.print), _bar(errors) as bar:

@@ -36,7 +36,7 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the plan as JSON.")
 def plan(as_json: bool) -> ExitCode:
     """Compare the topics with the table; change nothing."""
-    settings = load_settings()
+    settings = load_settings(only_kafka=True)
     return _report(asyncio.run(_plan(settings)), as_json=as_json)
 
 
@@ -44,7 +44,7 @@ def plan(as_json: bool) -> ExitCode:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 def apply(as_json: bool) -> ExitCode:
     """Create the missing topics; leave every existing one as it is."""
-    settings = load_settings()
+    settings = load_settings(only_kafka=True)
     return _report(asyncio.run(_apply(settings)), as_json=as_json)
 
 

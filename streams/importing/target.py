@@ -40,7 +40,7 @@ async def open_target(
     that is a UserError which names the missing settings.
     """
     if environ.get(BOOTSTRAP) or not may_start or find_running() is not None:
-        settings = publishing_settings(environ)
+        settings = load_settings(environ, only_kafka=True)
         where = "the running demo" if settings.embedded else settings.bootstrap_servers
         yield Target(settings, where)
         return
@@ -56,10 +56,3 @@ async def with_worker(
     """Run broker, store and one worker on this machine for the time of the block."""
     async with embedded_worker(dict(environ), policy=policy, port=port) as worker:
         yield Target(worker.settings, "a worker of its own", worker)
-
-
-def publishing_settings(environ: Mapping[str, str]) -> Settings:
-    """Read the settings of someone who only publishes: a Redis is not needed for that."""
-    if environ.get(BOOTSTRAP) and not (environ.get("REDIS_URL") or environ.get("REDIS_URL_FILE")):
-        environ = {**environ, "REDIS_URL": "redis://not-needed.invalid:6379/0"}
-    return load_settings(environ)

@@ -112,7 +112,7 @@ def _read(sources: Sequence[str], first: PolicySet, mapping: str | None, bars: P
         bars.update(task, pace=f"{count:,} {what}, {count / seconds:,.0f}/s")
 
     if is_topic:
-        return uvloop.run(read_topic(load_settings(), first, tell))
+        return uvloop.run(read_topic(load_settings(only_kafka=True), first, tell))
     given = load_mapping(mapping) if mapping else None
     return read_history(paths, first, given, tell, lambda count: bars.advance(task, count))
 

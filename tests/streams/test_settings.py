@@ -113,6 +113,23 @@ def test_all_mistakes_are_told_at_once() -> None:
     ]
 
 
+def test_who_only_talks_to_kafka_is_not_asked_for_a_redis(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Publishing, topics and dead letters work where no Redis is set; a wrong one is still told."""
+    monkeypatch.setenv("MANYI_RUNTIME_DIR", str(tmp_path))  # no demo runs there
+    kafka = {"KAFKA_BOOTSTRAP_SERVERS": "a:9092"}
+    assert load_settings(kafka, only_kafka=True).bootstrap_servers == "a:9092"
+    assert load_settings(SERVERS, only_kafka=True) == load_settings(SERVERS)
+    with pytest.raises(UserError, match="REDIS_URL is not set"):
+        load_settings(kafka)
+    with pytest.raises(UserError) as raised:
+        load_settings({}, only_kafka=True)
+    assert "REDIS_URL" not in raised.value.message
+    with pytest.raises(UserError, match="starts with redis://"):
+        load_settings(kafka | {"REDIS_URL": "http://store"}, only_kafka=True)
+
+
 def test_what_kubernetes_adds_for_a_service_is_no_slip() -> None:
     """Variables of a service called `manyi` are left alone."""
     links = {"MANYI_SERVICE_HOST": "10.0.0.1", "MANYI_PORT_6066_TCP_PORT": "6066"}
