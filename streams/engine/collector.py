@@ -14,8 +14,8 @@ __all__ = ["tune"]
 
 _OLDER_GENERATIONS: Final = (5, 1_000)
 """Collections of the younger generation before the next older one is looked at: some 10 s of work
-for what libraries leave in cycles (folding leaves none), and hours for what is older than that,
-since it is the customers somebody wrote lately.
+for what libraries leave in cycles (folding leaves none), and hours for what is older than that:
+rows of customers who wrote lately, and no garbage.
 """
 
 
