@@ -24,6 +24,8 @@ KAFKA, REDIS, WORKER, HTTP, RULES, ALERTS = "Kafka", "Redis", "Worker", "HTTP", 
 NAME = env.matching(r"[A-Za-z0-9._-]{1,200}", "1 to 200 letters, digits, dots, dashes")
 BROKER_DEFAULT = -1
 """How Kafka is asked for its own replication factor (KIP-464)."""
+NO_REDIS = "redis://not-needed.invalid:6379/0"
+"""Stands where nobody needs one; `.invalid` leads nowhere (RFC 2606)."""
 
 OTHER_VARIABLES = {
     "MANYI_DEBUG": "`1` shows the traceback of an error.",
@@ -248,9 +250,6 @@ class Settings:
         return context
 
 
-_NO_REDIS = "redis://not-needed.invalid:6379/0"
-
-
 def load_settings(
     environ: Mapping[str, str] = os.environ,
     *,
@@ -280,7 +279,7 @@ def load_settings(
         }
         values.setdefault("partitions", EMBEDDED_PARTITIONS)
     if only_kafka:
-        values.setdefault("redis_url", _NO_REDIS)
+        values.setdefault("redis_url", NO_REDIS)
     problems += _disagreements(values, environ)
     if problems:
         raise UserError(

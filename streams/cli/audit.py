@@ -55,7 +55,7 @@ def command(policy: Path | None, since_text: str | None, partitions: tuple[int, 
     Exit status 0: all equal that can be judged. 1: there are differences; the first are named.
     """
     since = None if since_text is None else since_of(since_text, datetime.now(UTC))
-    settings = load_settings()
+    settings = load_settings(only_kafka=True)
     if policy is not None:
         settings = replace(settings, policy=policy)
     set_up_logging("warning")

@@ -20,8 +20,8 @@ def partition_of(key: bytes, partitions: int) -> int:
 def _murmur2(key: bytes) -> int:
     """MurmurHash2 (Austin Appleby, public domain) as Kafka uses it: its seed, without the sign bit.
 
-    Every record is asked for; taking the words of a key at once costs 0.4 of what aiokafka's
-    takes, byte by byte.
+    aiokafka's goes byte by byte; reading a key's words at once takes 0.4 of its time, and every
+    record that is published needs it.
     """
     count, rest = divmod(len(key), 4)
     words = _WORDS[count] if count < len(_WORDS) else struct.Struct(f"<{count}I")

@@ -16,8 +16,8 @@ OURS = ("agents.", "schemas.", "streams.")
 
 
 async def test_a_batch_is_gone_once_it_is_applied() -> None:
-    """Nothing of it waits for the collector: that looks at young objects only, all but never at
-    those that outlived the wait for the broker."""
+    """Nothing of it is left to the collector, which seldom looks at what outlives the wait for the
+    broker."""
     async with EmbeddedServices() as services, a_world(services) as world:
         gc.collect()
         gc.disable()
