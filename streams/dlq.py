@@ -191,8 +191,8 @@ async def _send_all(
 ) -> None:
     """Send the first letter of every mark; reading a second time keeps only marks in memory."""
     producer = _producer(kafka)
-    await producer.start()
     try:
+        await producer.start()
         batch: list[tuple[DeadLetter, int]] = []
         async for letter in read(kafka, selection):
             attempt = attempts.pop(_mark(letter), None)

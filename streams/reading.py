@@ -47,8 +47,8 @@ async def open_reader(
         max_partition_fetch_bytes=FETCH_BYTES,
         fetch_max_wait_ms=fetch_wait_ms,
     )
-    await reader.start()
     try:
+        await reader.start()
         yield reader
     finally:
         await reader.stop()

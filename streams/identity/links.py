@@ -75,8 +75,8 @@ async def read_links(
         enable_auto_commit=False,
         max_partition_fetch_bytes=FETCH_BYTES,
     )
-    await reader.start()
     try:
+        await reader.start()
         ends = await _assign(reader, clients)
         moved_at, quiet = time.monotonic(), 0
         while True:

@@ -48,3 +48,30 @@ async def test_it_stops_while_a_fetch_waits_for_its_next_attempt(
     await asyncio.sleep(0)
     await consumer.stop()
     assert not any(connection.connected() for connection in consumer._client._conns.values())
+
+
+@pytest.mark.parametrize("kind", [Consumer, LeanConsumer])
+async def test_it_disconnects_where_nobody_waits_for_a_rebalance(
+    embedded: EmbeddedServices, kind: type[Consumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that must be gone before the group has met again leaves nothing open behind it."""
+    before = asyncio.all_tasks()
+    consumer = kind(bootstrap_servers=embedded.bootstrap_servers, group_id=f"g-{uuid4().hex[:8]}")
+    await consumer.start()
+    joining, proper = asyncio.Event(), consumer._client.send
+
+    async def send(node: int, request: Any, **options: Any) -> Any:
+        if type(request).__name__.startswith("JoinGroup"):
+            joining.set()
+            await asyncio.Event().wait()
+        return await proper(node, request, **options)
+
+    monkeypatch.setattr(consumer._client, "send", send)
+    consumer.subscribe(["interactions.email.v1"])
+    await asyncio.wait_for(joining.wait(), 30)
+    connections = list(consumer._client._conns.values())
+    assert any(connection.connected() for connection in connections)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(consumer.stop(), 0.1)
+    assert not any(connection.connected() for connection in connections)
+    assert asyncio.all_tasks() <= before
