@@ -64,6 +64,7 @@ class Changelog:
         self.clean = True
         """Nobody else has written here since we own it."""
         self._foreign: list[tuple[int, int]] = []  # ranges somebody else wrote, not looked at yet
+        self._audited_to = -1
         self._writing = asyncio.Lock()  # the broker takes one batch per partition at a time anyway
         self._rounds = Rounds(self._write_together, lambda: writer.turn(*tp))
         self._settings = settings
@@ -189,10 +190,14 @@ class Changelog:
 
     async def audit(self, end: int) -> None:
         """Mend what others wrote, given the end offset; drop deleted rows that are old enough."""
+        if not self._settings.exact_end_offsets and self.read_to == self._audited_to:
+            # Such a broker hides the last batch, and no write of ours has told us of it.
+            end = max(end, (await self._read(self.read_to, None, lambda _: None))[1])
         if not self._writing.locked() and end > self.read_to:
             self._note_foreign(end)
             self.read_to = end
             self._stores.spoil()
+        self._audited_to = self.read_to
         self._stores.touch()
         while self._foreign:
             await self._mend(*self._foreign[0])

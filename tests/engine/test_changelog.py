@@ -134,6 +134,19 @@ async def test_an_idle_owner_mends_when_it_looks_at_the_end() -> None:
     assert owner.log.end == end
 
 
+async def test_an_idle_owner_mends_where_the_broker_hides_the_last_batch() -> None:
+    """The end it is told is where the foreign batch begins; nobody writes behind it."""
+    producer = Producer()
+    owner, stale = Worker(producer, exact_end_offsets=False), Worker(producer)
+    await owner.write(9, "a")
+    told = owner.log.end
+    await owner.changelog.audit(told)
+    await stale.write(4, "a")
+    await owner.changelog.audit(told)
+    assert owner.observer.seen == [(1, 1)]
+    assert applied_of(last_per_key(owner.log)[b"ra"] or b"") == 9
+
+
 async def test_own_writes_are_not_foreign() -> None:
     """A quiet worker reads nothing back."""
     producer = Producer()
