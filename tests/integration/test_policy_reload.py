@@ -5,6 +5,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -16,6 +17,7 @@ from agents.complaints.rules import ComplaintRules
 from agents.complaints.settle import Rulebook
 from agents.complaints.sla.plan import Plan
 from agents.complaints.sla.policy_file import default_policy
+from deploy.kafka import LocalKafka
 from schemas.complaint import Complaint
 from streams.audit import audit
 from streams.cli.main import run
@@ -27,7 +29,7 @@ from streams.views.explaining import explain_kept
 from streams.whatif.running import Asked, answer
 from streams.whatif.topic import read_topic
 from streams.worker import Worker
-from tests.integration.world import World, a_world, an_email, eventually
+from tests.integration.world import Place, World, a_world, an_email, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -130,63 +132,80 @@ def metric(world: World, name: str, **labels: str) -> float:
 
 
 async def test_a_changed_file_takes_hold_while_the_worker_runs(tmp_path: Path) -> None:
+    """On the embedded broker."""
+    with EmbeddedServices() as services:
+        await changes_take_hold(services, tmp_path / "policy.yaml")
+
+
+@pytest.mark.kafka
+async def test_a_changed_file_takes_hold_on_apache_kafka(
+    empty_kafka: LocalKafka, tmp_path: Path
+) -> None:
+    """On Apache Kafka, which tells a client less unasked."""
+    with EmbeddedServices(broker=False) as services:
+        variables = {
+            "KAFKA_BOOTSTRAP_SERVERS": empty_kafka.bootstrap_servers,
+            "REDIS_URL": services.redis_url,
+            "MANYI_PARTITIONS": "4",
+            "MANYI_GROUP": f"policy-{uuid4().hex[:8]}",
+        }
+        await changes_take_hold(variables, tmp_path / "policy.yaml")
+
+
+async def changes_take_hold(place: Place, file: Path) -> None:
     """Running clocks keep their promise, new complaints have the new one, a broken file changes
     nothing, a retroactive one moves what is open; and the audit agrees with all of it."""
-    file = tmp_path / "policy.yaml"
     file.write_text(a_policy(30))
-    with EmbeddedServices() as services:
-        async with a_world(services, policy=file, policy_poll_seconds=POLL) as world:
-            first = require_policy(file).digest
-            late = await complains(world, "late", minutes_ago=60)
-            assert await eventually(lambda: breached(world, late))
+    async with a_world(place, policy=file, policy_poll_seconds=POLL) as world:
+        first = require_policy(file).digest
+        late = await complains(world, "late", minutes_ago=60)
+        assert await eventually(lambda: breached(world, late))
 
-            second = await changes(world, file, a_policy(120))
-            assert await judged_by(world, late) == (first, 30)
-            new = await complains(world, "new")
-            assert await judged_by(world, new) == (second, 120)
+        second = await changes(world, file, a_policy(120))
+        assert await judged_by(world, late) == (first, 30)
+        new = await complains(world, "new")
+        assert await judged_by(world, new) == (second, 120)
 
-            file.write_text(a_policy(5).replace("within", "wihtin"))
-            assert await eventually(lambda: refused(world))
-            (note,) = (await health(world))["notes"]
-            assert "did you mean 'within'?" in note
-            assert metric(world, "policy_file_ok") == 0
-            other = await complains(world, "other")
-            assert await judged_by(world, other) == (second, 120)
+        file.write_text(a_policy(5).replace("within", "wihtin"))
+        assert await eventually(lambda: refused(world))
+        (note,) = (await health(world))["notes"]
+        assert "did you mean 'within'?" in note
+        assert metric(world, "policy_file_ok") == 0
+        other = await complains(world, "other")
+        assert await judged_by(world, other) == (second, 120)
 
-            third = await changes(world, file, a_policy(90, retroactive=True))
-            assert "notes" not in await health(world)
-            assert await eventually(lambda: all_judged_by(world, third, late, new, other))
-            assert await alerts(world, late) == ["breached", "retracted"]
+        third = await changes(world, file, a_policy(90, retroactive=True))
+        assert "notes" not in await health(world)
+        assert await eventually(lambda: all_judged_by(world, third, late, new, other))
+        assert await alerts(world, late) == ["breached", "retracted"]
 
-            fourth = await changes(world, file, a_policy(10, retroactive=True))
-            assert await eventually(lambda: all_judged_by(world, fourth, late, new, other))
-            assert await eventually(lambda: breached(world, late))
-            assert await alerts(world, late) == ["breached", "retracted", "breached"]
-            (clock,) = (await published(world))[late].clocks
-            assert clock.breached_at == clock.started_at + timedelta(minutes=10)
-            assert await alerts(world, new) == []
-            assert metric(world, "policy_customers_reached_total") == 6
+        fourth = await changes(world, file, a_policy(10, retroactive=True))
+        assert await eventually(lambda: all_judged_by(world, fourth, late, new, other))
+        assert await eventually(lambda: breached(world, late))
+        assert await alerts(world, late) == ["breached", "retracted", "breached"]
+        (clock,) = (await published(world))[late].clocks
+        assert clock.breached_at == clock.started_at + timedelta(minutes=10)
+        assert await alerts(world, new) == []
+        assert metric(world, "policy_customers_reached_total") == 6
 
-            explained = await explain_kept(world.reader, late, datetime.now(UTC))
-            assert explained is not None
-            assert {s.policy_version for c in explained.clocks.clocks for s in c.segments} == {
-                fourth
-            }
-            await assert_equal_to_its_log(world)
-            found = await read_published(world.worker.settings.kafka_clients())
-            assert [one.policy.digest for one in found] == [first, second, third, fourth]
+        explained = await explain_kept(world.reader, late, datetime.now(UTC))
+        assert explained is not None
+        assert {s.policy_version for c in explained.clocks.clocks for s in c.segments} == {fourth}
+        await assert_equal_to_its_log(world)
+        found = await read_published(world.worker.settings.kafka_clients())
+        assert [one.policy.digest for one in found] == [first, second, third, fourth]
 
-        history = await read_topic(world.worker.settings, default_policy(), lambda *_: None)
-        assert set(history.versions) == {first, second, third, fourth}
-        policies = list(history.versions.values())
-        names = [policy.digest for policy in policies]
-        bars = Progress(disable=True)
-        checked = answer(
-            Asked(history=history, policies=policies, names=names, zone=UTC_ZONE, bars=bars)
-        ).self_check
-        assert checked is not None
-        assert (checked.differences, checked.other_policy) == ([], 0)
-        assert checked.compared == 1
+    history = await read_topic(world.worker.settings, default_policy(), lambda *_: None)
+    assert set(history.versions) == {first, second, third, fourth}
+    policies = list(history.versions.values())
+    names = [policy.digest for policy in policies]
+    bars = Progress(disable=True)
+    checked = answer(
+        Asked(history=history, policies=policies, names=names, zone=UTC_ZONE, bars=bars)
+    ).self_check
+    assert checked is not None
+    assert (checked.differences, checked.other_policy) == ([], 0)
+    assert checked.compared == 1
 
 
 async def test_a_restart_and_a_second_worker_agree(

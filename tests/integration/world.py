@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,10 +19,16 @@ from streams.views import ViewReader
 from streams.worker import Worker, running
 from tests.topic_records import records_of
 
+Place = EmbeddedServices | Mapping[str, str]
+"""Where a worker runs: on embedded services, or where these variables of the environment say."""
 
-def settings_for(services: EmbeddedServices, **changes: Any) -> Settings:
-    """Settings of a worker on these services, on a port of its own."""
-    settings = load_settings({}, servers=services)
+
+def settings_for(place: Place, **changes: Any) -> Settings:
+    """Settings of a worker there, on a port of its own."""
+    if isinstance(place, EmbeddedServices):
+        settings = load_settings({}, servers=place)
+    else:
+        settings = load_settings(place)
     return replace(settings, port=free_port(settings.host, 0), **changes)
 
 
@@ -59,10 +65,10 @@ class World:
 
 @contextlib.asynccontextmanager
 async def a_world(
-    services: EmbeddedServices, *, policy: Path | None = None, **changes: Any
+    place: Place, *, policy: Path | None = None, **changes: Any
 ) -> AsyncIterator[World]:
-    """A ready worker on these services, and a producer."""
-    settings = settings_for(services, policy=policy, **changes)
+    """A ready worker there, and a producer."""
+    settings = settings_for(place, policy=policy, **changes)
     async with running(settings, require_policy(policy)) as worker:
         await until_ready(worker)
         producer = AIOKafkaProducer(
