@@ -26,7 +26,7 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]  # aiokafka has no types
             await asyncio.wait([stopping])
         except asyncio.CancelledError:  # this one is for us
             stopping.cancel()
-            await asyncio.wait([stopping])
+            await asyncio.gather(stopping, return_exceptions=True)
             await self._disconnect()
             raise
         if stopping.cancelled():

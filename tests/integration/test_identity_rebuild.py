@@ -7,10 +7,8 @@ of the person's strongest handle.
 """
 
 import asyncio
-import contextlib
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -26,10 +24,10 @@ from schemas.events import IdentityLink
 from streams import topics
 from streams.audit import audit
 from streams.demo import until_ready, until_settled
-from streams.embedded import EmbeddedServices
 from streams.identity import Restoring
 from streams.policy_files import require_policy
 from streams.worker import Worker, running
+from tests.integration.servers import servers
 from tests.integration.world import World, a_world, eventually, settings_for
 
 pytestmark = pytest.mark.integration
@@ -39,44 +37,6 @@ ROUNDS = 4
 """Records of each person after the one that links the handles."""
 
 PHONE = "interactions.phone.v1"
-
-
-@dataclass
-class Servers:
-    """A broker, and a Valkey that can be killed without it."""
-
-    broker: EmbeddedServices | LocalKafka
-    valkey: EmbeddedServices
-
-    @property
-    def bootstrap_servers(self) -> str:
-        """The broker's address."""
-        return self.broker.bootstrap_servers
-
-    @property
-    def redis_url(self) -> str:
-        """The Valkey's address, the same after a restart."""
-        return self.valkey.redis_url
-
-    async def restart_valkey_empty(self) -> None:
-        """Kill it; what it knew is gone. Start another one at the same place."""
-        port = int(self.redis_url.rsplit(":", 1)[1].partition("/")[0])
-        await asyncio.to_thread(self.valkey.stop)
-        await asyncio.sleep(0.5)
-        self.valkey = await asyncio.to_thread(EmbeddedServices(broker=False, redis_port=port).start)
-
-
-@contextlib.asynccontextmanager
-async def servers(kafka: LocalKafka | None = None) -> AsyncIterator[Servers]:
-    """Both, for the time of the block; with a real Kafka in place of the embedded broker."""
-    async with contextlib.AsyncExitStack() as stack:
-        broker: EmbeddedServices | LocalKafka
-        broker = kafka if kafka else await stack.enter_async_context(EmbeddedServices())
-        found = Servers(broker, await asyncio.to_thread(EmbeddedServices(broker=False).start))
-        try:
-            yield found
-        finally:
-            await asyncio.to_thread(found.valkey.stop)
 
 
 def record(person: int, step: int) -> dict[str, Any]:
@@ -159,7 +119,7 @@ async def judge(world: World) -> None:
 @pytest.mark.parametrize("fault", ["flush", "restart"])
 async def test_a_loss_in_mid_stream_makes_no_second_customer(fault: str) -> None:
     """FLUSHALL three times, or Valkey killed and restarted empty, while records flow."""
-    async with servers() as services, a_world(services) as world:  # type: ignore[arg-type]
+    async with servers() as services, a_world(services) as world:
         if fault == "flush":
             await feed(world, world.worker.redis.flushall, 3)
         else:
@@ -177,7 +137,7 @@ async def test_a_loss_in_mid_stream_makes_no_second_customer(fault: str) -> None
 @pytest.mark.kafka
 async def test_a_loss_makes_no_second_customer_on_a_real_kafka(empty_kafka: LocalKafka) -> None:
     """The same with an idempotent producer, exact ends and a compacted topic."""
-    async with servers(empty_kafka) as services, a_world(services, embedded=False) as world:  # type: ignore[arg-type]
+    async with servers(empty_kafka) as services, a_world(services, embedded=False) as world:
         await feed(world, world.worker.redis.flushall, 3)
         await world.settle()
         assert await eventually(lambda: shown(world))
@@ -201,9 +161,9 @@ async def shown(world: World) -> bool:
 
 async def test_two_workers_lose_redis_and_share_one_rebuild() -> None:
     """Both have batches in flight; one reads the links, the other waits; one id a person."""
-    async with servers() as services, a_world(services) as world:  # type: ignore[arg-type]
+    async with servers() as services, a_world(services) as world:
         other: Worker
-        settings = settings_for(services)  # type: ignore[arg-type]
+        settings = settings_for(services)
         async with running(settings, require_policy(None)) as other:
             await until_ready(other)
             await until_ready(world.worker)
@@ -222,7 +182,7 @@ async def test_without_the_rebuild_people_get_second_ids(monkeypatch: pytest.Mon
         yield []
 
     monkeypatch.setattr("streams.identity.service.read_links", read_nothing)
-    async with servers() as services, a_world(services) as world:  # type: ignore[arg-type]
+    async with servers() as services, a_world(services) as world:
         await feed(world, world.worker.redis.flushall, 2)
         await world.settle()
         found = await ids_by_person(world)
@@ -231,7 +191,7 @@ async def test_without_the_rebuild_people_get_second_ids(monkeypatch: pytest.Mon
 
 async def test_while_it_is_rebuilt_intake_waits_and_says_so() -> None:
     """Nothing is committed or refused; the worker is not ready, and goes on by itself."""
-    async with servers() as services, a_world(services) as world:  # type: ignore[arg-type]
+    async with servers() as services, a_world(services) as world:
         await world.send(PHONE, record(0, 0), b"p0")
         await world.settle()
         redis = world.worker.redis

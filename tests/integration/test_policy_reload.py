@@ -5,6 +5,7 @@ import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 from zoneinfo import ZoneInfo
 
@@ -25,11 +26,13 @@ from streams.embedded import EmbeddedServices
 from streams.errors import ExitCode
 from streams.policies import read_published
 from streams.policy_files import require_policy
+from streams.settings import Servers
 from streams.views.explaining import explain_kept
 from streams.whatif.running import Asked, answer
 from streams.whatif.topic import read_topic
 from streams.worker import Worker
-from tests.integration.world import Place, World, a_world, an_email, eventually
+from tests.integration.servers import servers
+from tests.integration.world import World, a_world, an_email, eventually
 
 pytestmark = pytest.mark.integration
 
@@ -142,21 +145,16 @@ async def test_a_changed_file_takes_hold_on_apache_kafka(
     empty_kafka: LocalKafka, tmp_path: Path
 ) -> None:
     """On Apache Kafka, which tells a client less unasked."""
-    with EmbeddedServices(broker=False) as services:
-        variables = {
-            "KAFKA_BOOTSTRAP_SERVERS": empty_kafka.bootstrap_servers,
-            "REDIS_URL": services.redis_url,
-            "MANYI_PARTITIONS": "4",
-            "MANYI_GROUP": f"policy-{uuid4().hex[:8]}",
-        }
-        await changes_take_hold(variables, tmp_path / "policy.yaml")
+    async with servers(empty_kafka) as services:
+        group = f"policy-{uuid4().hex[:8]}"
+        await changes_take_hold(services, tmp_path / "policy.yaml", embedded=False, group=group)
 
 
-async def changes_take_hold(place: Place, file: Path) -> None:
+async def changes_take_hold(services: Servers, file: Path, **settings: Any) -> None:
     """Running clocks keep their promise, new complaints have the new one, a broken file changes
     nothing, a retroactive one moves what is open; and the audit agrees with all of it."""
     file.write_text(a_policy(30))
-    async with a_world(place, policy=file, policy_poll_seconds=POLL) as world:
+    async with a_world(services, policy=file, policy_poll_seconds=POLL, **settings) as world:
         first = require_policy(file).digest
         late = await complains(world, "late", minutes_ago=60)
         assert await eventually(lambda: breached(world, late))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,23 +12,16 @@ import msgspec
 from aiokafka import AIOKafkaProducer
 
 from streams.demo import free_port, until_ready, until_settled
-from streams.embedded import EmbeddedServices
 from streams.policy_files import require_policy
-from streams.settings import Settings, load_settings
+from streams.settings import Servers, Settings, load_settings
 from streams.views import ViewReader
 from streams.worker import Worker, running
 from tests.topic_records import records_of
 
-Place = EmbeddedServices | Mapping[str, str]
-"""Where a worker runs: on embedded services, or where these variables of the environment say."""
 
-
-def settings_for(place: Place, **changes: Any) -> Settings:
-    """Settings of a worker there, on a port of its own."""
-    if isinstance(place, EmbeddedServices):
-        settings = load_settings({}, servers=place)
-    else:
-        settings = load_settings(place)
+def settings_for(services: Servers, **changes: Any) -> Settings:
+    """Settings of a worker on these services, on a port of its own."""
+    settings = load_settings({}, servers=services)
     return replace(settings, port=free_port(settings.host, 0), **changes)
 
 
@@ -65,10 +58,10 @@ class World:
 
 @contextlib.asynccontextmanager
 async def a_world(
-    place: Place, *, policy: Path | None = None, **changes: Any
+    services: Servers, *, policy: Path | None = None, **changes: Any
 ) -> AsyncIterator[World]:
-    """A ready worker there, and a producer."""
-    settings = settings_for(place, policy=policy, **changes)
+    """A ready worker on these services, and a producer."""
+    settings = settings_for(services, policy=policy, **changes)
     async with running(settings, require_policy(policy)) as worker:
         await until_ready(worker)
         producer = AIOKafkaProducer(
