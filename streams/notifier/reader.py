@@ -116,7 +116,9 @@ class AlertReader:
             return False
         log.warning("Redis has lost the memory of delivery; alerts of the last day are read again")
         # All partitions, also those somebody marked since: they share one Redis.
-        await self._a_day_back([tp for tp in self._marked if tp.topic == SLA_ALERTS])
+        alerts = [tp for tp in self._marked if tp.topic == SLA_ALERTS]
+        assert self._consumer is not None
+        await self._a_day_back(await self._consumer.end_offsets(alerts))
         self._marked.clear()
         return True
 
@@ -125,25 +127,24 @@ class AlertReader:
         consumer = self._consumer
         assert consumer is not None
         by_name = {f"{tp.topic}/{tp.partition}": tp for tp in assigned}
+        # Before anything else is asked: what is published while we ask must be read.
+        ends = await consumer.end_offsets(assigned)
         known = await self._patiently(partial(self._ledger.known_partitions, list(by_name)))
         new = [tp for name, tp in by_name.items() if name not in (known or set())]
         self._marked = set(assigned) - set(new)
-        await self._a_day_back([tp for tp in new if tp.topic == SLA_ALERTS])
-        # A complaint's past ends no warning that is not known here.
-        others = [tp for tp in new if tp.topic != SLA_ALERTS]
-        if others:
-            await consumer.seek_to_end(*others)
+        await self._a_day_back({tp: ends[tp] for tp in new if tp.topic == SLA_ALERTS})
+        for tp in new:
+            if tp.topic != SLA_ALERTS:  # a complaint's past ends no warning that is not known here
+                consumer.seek(tp, ends[tp])
 
-    async def _a_day_back(self, tps: Sequence[TopicPartition]) -> None:
+    async def _a_day_back(self, ends: Mapping[TopicPartition, int]) -> None:
+        """Go to the first record of the last day; where there is none, to an end told before."""
         consumer = self._consumer
         assert consumer is not None
         since_ms = int((self._now().timestamp() - self._settings.catch_up_seconds) * 1000)
-        offsets = await consumer.offsets_for_times(dict.fromkeys(tps, since_ms)) if tps else {}
+        offsets = await consumer.offsets_for_times(dict.fromkeys(ends, since_ms)) if ends else {}
         for tp, found in offsets.items():
-            if found is not None:
-                consumer.seek(tp, found.offset)
-            else:
-                await consumer.seek_to_end(tp)
+            consumer.seek(tp, ends[tp] if found is None else found.offset)
 
     def fail(self, error: Exception) -> None:
         """Make `run` raise `error` before it hands out another record."""

@@ -1,8 +1,9 @@
 """What the reader makes of records, without a broker."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from aiokafka import TopicPartition
@@ -52,6 +53,38 @@ class Bench:
         """Let the reader take in records."""
         records = [FakeRecord(value, topic=topic, **about) for value in values]
         await self.reader.take_in({TopicPartition(topic, 0): records})
+
+
+class EmptyLog:
+    """A consumer's view of partitions without records, until something is published while it asks.
+
+    Every question is answered once a record has come in, as a broker that changes leaders may.
+    """
+
+    def __init__(self) -> None:
+        self.end = 0
+        self.positions: dict[TopicPartition, int] = {}
+
+    async def end_offsets(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """The ends there are now; then a record is published."""
+        found = dict.fromkeys(tps, self.end)
+        self.end += 1
+        return found
+
+    async def offsets_for_times(
+        self, times: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, None]:
+        """There was nothing when the broker looked; then a record is published."""
+        self.end += 1
+        return dict.fromkeys(times)
+
+    async def seek_to_end(self, *tps: TopicPartition) -> None:
+        """To where it ends by then."""
+        self.positions.update(dict.fromkeys(tps, self.end))
+
+    def seek(self, tp: TopicPartition, offset: int) -> None:
+        """To an offset."""
+        self.positions[tp] = offset
 
 
 @pytest.fixture
@@ -141,3 +174,24 @@ async def test_an_open_clock_ends_nothing(bench: Bench, state: str) -> None:
     await bench.read(encode_json(an_alert(AlertKind.BREACHED)))
     await bench.read(a_complaint(state, ended=False), None, b"junk", topic=COMPLAINTS)
     assert not await is_over(bench)
+
+
+@pytest.mark.parametrize("topic", [SLA_ALERTS, COMPLAINTS])
+async def test_what_is_published_while_it_looks_where_to_begin_is_read(
+    bench: Bench, topic: str
+) -> None:
+    """Nothing stands in a new partition, and the first record comes between two questions."""
+    log, tp = EmptyLog(), TopicPartition(topic, 0)
+    bench.reader._consumer = cast(Any, log)
+    await bench.reader.begin([tp])
+    assert log.end > 0
+    assert log.positions == {tp: 0}
+
+
+async def test_what_is_published_while_it_goes_a_day_back_is_read(bench: Bench) -> None:
+    """The ledger is lost while nothing of the last day is there; then a record comes."""
+    log, tp = EmptyLog(), TopicPartition(SLA_ALERTS, 0)
+    bench.reader._consumer = cast(Any, log)
+    bench.reader._marked = {tp}
+    assert await bench.reader.look()
+    assert log.positions == {tp: 0}
