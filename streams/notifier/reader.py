@@ -60,6 +60,7 @@ class AlertReader:
         self._wake = wake
         self._consumer: Consumer | None = None
         self._begin_error: Exception | None = None
+        self._begun = asyncio.Event()
         self._marked: set[TopicPartition] = set()
         self._look_at = 0.0
         self.stopping = False
@@ -67,6 +68,7 @@ class AlertReader:
     async def start(self) -> None:
         """Join the group. Raises KafkaError where the broker is out of reach."""
         self._begin_error = None
+        self._begun.clear()
         self._consumer = Consumer(
             **self._settings.kafka,
             group_id=self._settings.group,
@@ -88,6 +90,10 @@ class AlertReader:
         assert consumer is not None
         while not self.stopping:
             batch = await consumer.getmany(timeout_ms=500, max_records=MAX_RECORDS)
+            if batch:
+                # aiokafka hands out what it finds at the end of a new partition while `begin` still
+                # asks; a mark for that would tell `begin` that nothing is missing before it.
+                await self._begun.wait()
             if self._begin_error is not None:
                 raise self._begin_error
             if time.monotonic() >= self._look_at:
@@ -146,9 +152,18 @@ class AlertReader:
         for tp, found in offsets.items():
             consumer.seek(tp, ends[tp] if found is None else found.offset)
 
-    def fail(self, error: Exception) -> None:
-        """Make `run` raise `error` before it hands out another record."""
-        self._begin_error = error
+    def let_go(self) -> None:
+        """Nothing is taken in until `begin` has been called for the next assignment."""
+        self._begun.clear()
+
+    async def take_over(self, assigned: Sequence[TopicPartition]) -> None:
+        """Find where to begin; where that fails `run` raises the error instead of skipping."""
+        try:
+            await self.begin(assigned)
+        except Exception as error:  # aiokafka only logs what a listener raises
+            self._begin_error = error
+        finally:
+            self._begun.set()
 
     async def take_in(self, batch: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Enter a batch into the ledger; may be repeated whole."""
@@ -242,11 +257,8 @@ class _Beginner(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka sh
 
     async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
         """Nothing to hand over: all there is stands in the ledger."""
+        self._reader.let_go()
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
         """Find where to begin."""
-        try:
-            await self._reader.begin(list(assigned))
-        except Exception as error:
-            # aiokafka only logs what a listener raises, and reading on would skip alerts.
-            self._reader.fail(error)
+        await self._reader.take_over(list(assigned))

@@ -1,5 +1,6 @@
 """What the reader makes of records, without a broker."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -44,10 +45,12 @@ class Bench:
         self.ledger = Ledger(redis, settings, [AM], ["webhook"])
         self.tally = Tally()
         self.woken = 0
+        self.has_woken = asyncio.Event()
         self.reader = AlertReader(settings, self.ledger, self.tally, lambda: NOW, self._wake)
 
     def _wake(self) -> None:
         self.woken += 1
+        self.has_woken.set()
 
     async def read(self, *values: bytes | None, topic: str = SLA_ALERTS, **about: Any) -> None:
         """Let the reader take in records."""
@@ -85,6 +88,14 @@ class EmptyLog:
     def seek(self, tp: TopicPartition, offset: int) -> None:
         """To an offset."""
         self.positions[tp] = offset
+
+    async def getmany(self, **_: int) -> dict[TopicPartition, list[FakeRecord]]:
+        """What stands at the end, whether anybody has said where to begin or not."""
+        await asyncio.sleep(0)
+        return {TopicPartition(SLA_ALERTS, 0): [FakeRecord(encode_json(an_alert()))]}
+
+    async def commit(self) -> None:
+        """Commit positions."""
 
 
 @pytest.fixture
@@ -195,3 +206,31 @@ async def test_what_is_published_while_it_goes_a_day_back_is_read(bench: Bench) 
     bench.reader._marked = {tp}
     assert await bench.reader.look()
     assert log.positions == {tp: 0}
+
+
+async def test_nothing_is_taken_in_before_it_is_known_where_to_begin(bench: Bench) -> None:
+    """A mark set meanwhile would tell that the partition has been read from its beginning."""
+    log, tp = EmptyLog(), TopicPartition(SLA_ALERTS, 0)
+    bench.reader._consumer = cast(Any, log)
+    bench.reader.let_go()
+    running = asyncio.create_task(bench.reader.run())
+    try:
+        await asyncio.sleep(0.05)
+        assert bench.woken == 0
+        assert await bench.ledger.known_partitions(["sla-alerts.v1/0"]) == set()
+        await bench.reader.take_over([tp])
+        assert log.positions == {tp: 0}
+        await asyncio.wait_for(bench.has_woken.wait(), 10.0)
+    finally:
+        bench.reader.stopping = True
+        await running
+
+
+async def test_where_the_beginning_cannot_be_found_nothing_is_skipped(bench: Bench) -> None:
+    """The reader ends with the error, and begins anew later."""
+    log = EmptyLog()
+    bench.reader._consumer = cast(Any, log)
+    await bench.reader.take_over(cast(Any, 7))
+    with pytest.raises(TypeError):
+        await bench.reader.run()
+    assert bench.woken == 0
